@@ -1,0 +1,58 @@
+"""Real spherical harmonics of three bands: the one place where their order and constants are written.
+
+Order: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2; orthonormal over the unit sphere, no Condon-Shortley sign.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+SH_CONSTANTS: tuple[float, ...] = (
+    math.sqrt(1 / (4 * math.pi)),  # 1
+    math.sqrt(3 / (4 * math.pi)),  # y
+    math.sqrt(3 / (4 * math.pi)),  # z
+    math.sqrt(3 / (4 * math.pi)),  # x
+    math.sqrt(15 / (4 * math.pi)),  # xy
+    math.sqrt(15 / (4 * math.pi)),  # yz
+    math.sqrt(5 / (16 * math.pi)),  # 3z^2 - 1
+    math.sqrt(15 / (4 * math.pi)),  # xz
+    math.sqrt(15 / (16 * math.pi)),  # x^2 - y^2
+)
+
+
+def sh_basis(normals: tf.Tensor) -> tf.Tensor:
+    """The nine basis functions H_b(n) of eq. (4).
+
+    Args:
+        normals: `[..., 3]` unit vectors.
+
+    Returns:
+        `[..., 9]` values in the order of `SH_CONSTANTS`.
+    """
+    normals = tf.convert_to_tensor(normals)
+    x, y, z = tf.unstack(normals, axis=-1)
+    polynomials = [tf.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    return tf.stack(polynomials, axis=-1) * tf.constant(SH_CONSTANTS, normals.dtype)
+
+
+def sh_shading(normals: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
+    """Light that reaches each normal, sum_b gamma_b H_b(n): eq. (4) without the reflectance.
+
+    Args:
+        normals: `[B, V, 3]` unit normals in the frame of the light (camera space).
+        coefficients: `[B, 9, 3]` illumination gamma, one column a colour channel.
+
+    Returns:
+        `[B, V, 3]` shading; 1 leaves a reflectance unchanged. Not clipped: it can be negative.
+    """
+    return tf.matmul(sh_basis(normals), coefficients)
+
+
+def ambient_illumination(level: float = 1.0) -> np.ndarray:
+    """`(9, 3)` float32 coefficients of white light whose shading is `level` for every normal."""
+    coefficients = np.zeros((9, 3), np.float32)
+    coefficients[0] = level / SH_CONSTANTS[0]
+    return coefficients
