@@ -1,0 +1,156 @@
+"""`python -m tfface.data.prepare PHOTOS... --output DIR`: photos into training records.
+
+Exit status: 0 if every photo gave a face; 3 if some were rejected (listed in DIR/rejects.csv, the
+others are written); 2 for bad arguments or an output folder that cannot be written, with one line
+on standard error. The same command goes on where a killed run stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tfface.data.photo_faces import FaceSettings, Photo
+from tfface.data.photos import PhotoError, iter_inputs
+from tfface.data.preparation import PreparationError, prepare_records
+
+_PHOTOS_PER_SHARD = 256
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+        photos = find_photos(options.photos, options.match_regex, options.exclude_regex)
+        shards = options.shards or -(-len(photos) // _PHOTOS_PER_SHARD)
+        with tqdm(total=len(photos), unit="photo", desc="prepare") as bar:
+            manifest = prepare_records(
+                photos,
+                options.output,
+                settings,
+                shards=shards,
+                jobs=options.jobs,
+                on_photo=lambda: bar.update(),
+            )
+    except (PhotoError, PreparationError, FileNotFoundError) as error:
+        print(f"prepare: {error}", file=sys.stderr)
+        return 2
+    except BrokenProcessPool:
+        print("prepare: a worker process died (out of memory?); try fewer --jobs", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("prepare: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    rejected = sum(manifest["rejects"].values())
+    print(f"{manifest['faces']} faces of {manifest['photos']} photos in {options.output}")
+    if rejected:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in manifest["rejects"].items())
+        table = Path(options.output) / "rejects.csv"
+        print(f"prepare: {rejected} rejected ({kinds}), see {table}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def find_photos(paths: Sequence[str], match: str | None, exclude: str | None) -> list[Photo]:
+    """The photos that paths stand for, named by folder and path below it, sorted by name.
+
+    Args:
+        paths: photos, or folders of photos.
+        match: a regular expression that names must contain, or None.
+        exclude: a regular expression that names must not contain, or None.
+
+    Raises:
+        PhotoError: a path without photos, or no photo left.
+    """
+    photos = {}
+    for argument in map(Path, paths):
+        root = (argument if argument.is_dir() else argument.parent).absolute()
+        for path in iter_inputs([argument]):
+            name = (Path(root.name) / path.absolute().relative_to(root)).as_posix()
+            if (match is None or re.search(match, name)) and not (
+                exclude is not None and re.search(exclude, name)
+            ):
+                photos[path.absolute()] = Photo(path, name)
+    if not photos:
+        raise PhotoError(f"{' '.join(paths)}: no photo has a name that the expressions admit")
+    return sorted(photos.values(), key=lambda photo: (photo.name, photo.path))
+
+
+def _settings(options: argparse.Namespace) -> FaceSettings:
+    return FaceSettings(
+        image_size=options.image_size,
+        faces=options.faces,
+        min_face=options.min_face,
+        min_confidence=options.min_confidence,
+        person_from=options.person_from,
+        encoding=options.encoding,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = FaceSettings()
+    parser = _OneLineParser(
+        prog="python -m tfface.data.prepare",
+        description="Find the faces of photos and write them as TFRecord files to train on.",
+        epilog="Exit status: 0 every photo gave a face, 3 some were rejected, 2 failure.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("photos", nargs="+", metavar="PHOTOS", help="photos, and folders of photos")
+    add("--output", required=True, metavar="DIR", help="folder for records and manifest.json")
+    add("--image-size", type=_image_size, default=default.image_size, help="pixels of a crop")
+    add("--shards", type=_count, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
+    add("--jobs", type=_count, default=os.cpu_count() or 1, help="parallel processes")
+    add("--faces", choices=("largest", "all"), default=default.faces, help="of each photo")
+    add("--min-face", type=float, default=default.min_face, help="pixels; smaller ones rejected")
+    add("--min-confidence", type=float, default=default.min_confidence, help="of the landmarks")
+    add(
+        "--person-from",
+        choices=("stem", "folder", "none"),
+        default=default.person_from,
+        help="what names the person: the file's name, its folder's, or nothing",
+    )
+    add("--encoding", choices=("jpeg", "png"), default=default.encoding, help="of the pictures")
+    add("--match-regex", type=_expression, help="use photos whose folder/name contains this")
+    add("--exclude-regex", type=_expression, help="leave out photos whose name contains this")
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Reports a mistake in one line instead of with the whole usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"prepare: {message} (--help lists the options)\n")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
+    return int(text)
+
+
+def _image_size(text: str) -> int:
+    size = _count(text)
+    if size < 16 or size % 4:
+        raise argparse.ArgumentTypeError(f"expected a multiple of 4 from 16 up, got {text}")
+    return size
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"not a regular expression: {text!r} ({error})") from None
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

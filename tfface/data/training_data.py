@@ -1,0 +1,132 @@
+"""The batches that a system is trained on: photos from records, drawn faces, or both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfface.config import DataConfig
+from tfface.data.augmentation import Augmentation, augment_photometry
+from tfface.data.records import read_records
+from tfface.data.synthetic import synthetic_faces
+from tfface.layers.face_decoder import FaceDecoder
+from tfface.morphable.model import MorphableModel
+
+Example = tuple[tf.Tensor, dict[str, tf.Tensor]]
+
+_VALIDATION_SEED = 1_000_003  # added to the seed: other faces than those of training
+_VALIDATION_FACES = 256
+
+
+def training_data(
+    config: DataConfig,
+    model: MorphableModel,
+    decoder: FaceDecoder,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    cache: Path | None = None,
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Builds the training stream, endless, and the validation set, finite.
+
+    Both give `(images [B, S, S, 3], targets)` with the targets of `synthetic_faces`; of a photo
+    `code` and `has_code` are zero. Every batch holds the same share of photos.
+
+    Args:
+        config: Where faces come from.
+        model: The face model that faces are drawn from.
+        decoder: A decoder of that model; sets the size of the pictures.
+        batch_size: B.
+        seed: Of every draw: the stream is a function of the seed.
+        first_step: Batches to leave out at the start, for resuming.
+        cache: Folder that keeps the drawn faces of a corpus between runs.
+
+    Raises:
+        ValueError: if no file matches a pattern of records.
+    """
+    photos = round(batch_size * config.records_fraction) if config.records else 0
+    augmentation = Augmentation(**config.augmentation.model_dump())
+    size, parts = decoder.image_size, []
+    if photos:
+        records = read_records(
+            config.records, size, shuffle=True, repeat=True, seed=seed,
+            first_example=first_step * photos, augmentation=augmentation,
+        )  # fmt: skip
+        parts.append(records.map(_without_code(decoder)).batch(photos, drop_remainder=True))
+    drawn = batch_size - photos
+    if drawn:
+        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn, cache)
+        faces = faces.enumerate(first_step * drawn)
+        faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
+        parts.append(faces.batch(drawn, drop_remainder=True))
+    train = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(_join)
+    if config.validation_records:
+        check = read_records(config.validation_records, size).map(_without_code(decoder))
+    else:
+        others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
+        check = others.take(_VALIDATION_FACES).cache()
+    check = check.batch(batch_size, drop_remainder=True)
+    return train.prefetch(tf.data.AUTOTUNE), check.prefetch(tf.data.AUTOTUNE)
+
+
+def _drawn_faces(
+    config: DataConfig,
+    model: MorphableModel,
+    decoder: FaceDecoder,
+    seed: int,
+    first: int,
+    cache: Path | None,
+) -> tf.data.Dataset:
+    """Endless drawn faces from number `first` on; a corpus is drawn once and shuffled for ever."""
+    corpus = config.synthetic.corpus
+    if corpus is None:
+        start = first // 256 * 256
+        return synthetic_faces(model, decoder, config.synthetic, seed, start).skip(first - start)
+    faces = synthetic_faces(model, decoder, config.synthetic, seed).take(corpus)
+    faces = faces.map(lambda image, targets: (_to_bytes(image), targets))
+    if cache is None:
+        faces = faces.cache()
+    else:
+        cache.mkdir(parents=True, exist_ok=True)
+        told = f"{config.synthetic!r} {seed} {decoder.image_size} {model.name} {model.mean.sum()}"
+        faces = faces.cache(str(cache / hashlib.sha256(told.encode()).hexdigest()[:16]))
+    faces = faces.shuffle(min(corpus, 8192), seed=seed).repeat().skip(first)
+    return faces.map(lambda image, targets: (_to_floats(image), targets))
+
+
+def _to_bytes(image: tf.Tensor) -> tf.Tensor:
+    return tf.image.convert_image_dtype(image, tf.uint8, saturate=True)
+
+
+def _to_floats(image: tf.Tensor) -> tf.Tensor:
+    return tf.image.convert_image_dtype(image, tf.float32)
+
+
+def _augment(augmentation: Augmentation, seed: int) -> Callable[..., Example]:
+    """Photometric changes only: the geometry of a drawn face is its truth."""
+
+    def change(number: tf.Tensor, example: Example) -> Example:
+        image, targets = example
+        changed = augment_photometry({"image": image}, tf.stack([seed, number]), augmentation)
+        return changed["image"], targets
+
+    return change
+
+
+def _without_code(decoder: FaceDecoder) -> Callable[..., Example]:
+    """A photo's targets in the form of a drawn face's, with no code."""
+    size = sum(decoder.code_sizes.values())
+
+    def complete(photo: dict[str, tf.Tensor]) -> Example:
+        known = {name: photo[name] for name in ("landmarks", "confidence")}
+        return photo["image"], {**known, "code": tf.zeros([size]), "has_code": tf.zeros([])}
+
+    return complete
+
+
+def _join(first: Example, second: Example) -> Example:
+    """One batch of two."""
+    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), first, second)
