@@ -1,0 +1,126 @@
+"""Configurations: what loads, and what a person is told about a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfface.config import Config, ConfigError, expand_globs, load_config
+
+MINIMAL = "system: mofa\noutput: runs/test\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL)
+    return path
+
+
+def test_the_defaults_are_the_paper_s_weights(file: Path) -> None:
+    losses = load_config(file).losses
+    assert losses.photometric == 1.92
+    assert losses.regularizer == 2.9e-5
+    assert (losses.albedo, losses.expression) == (1.7e-3, 0.8)
+
+
+def test_overrides_are_yaml_values(file: Path) -> None:
+    config = load_config(
+        file,
+        [
+            "optimizer.learning_rate=1e-3",
+            "training.devices=[CPU:0, CPU:1]",
+            "face_model.identity=null",
+            "training.mixed_precision=true",
+        ],
+    )
+    assert config.optimizer.learning_rate == 1e-3
+    assert config.training.devices == ["CPU:0", "CPU:1"]
+    assert config.face_model.identity is None
+    assert config.training.mixed_precision is True
+
+
+def test_a_later_override_wins(file: Path) -> None:
+    assert load_config(file, ["seed=3", "seed=4"]).seed == 4
+
+
+def test_written_yaml_loads_again(file: Path, tmp_path: Path) -> None:
+    config = load_config(file, ["optimizer.multipliers.translation=0.005", "seed=7"])
+    again = tmp_path / "again.yaml"
+    again.write_text(config.to_yaml())
+    assert load_config(again) == config
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configs_load(path: Path, repository: Path) -> None:
+    assert isinstance(load_config(repository / path), Config)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.batchsize=3", ["training.batchsize", "unknown", "did you mean 'batch_size'"]),
+        ("trainig.epochs=3", ["trainig", "did you mean 'training'"]),
+        ("training.batch_size=abc", ["training.batch_size", "expected integer", "'abc' (str)"]),
+        ("training.batch_size=0", ["training.batch_size", "greater than or equal to 1", "0 (int)"]),
+        ("optimizer.learning_rate=true", ["optimizer.learning_rate", "number", "True (bool)"]),
+        ("system=nonsense", ["system", "'mofa'", "'nonsense'"]),
+        ("training=3", ["training: expected a section", "3 (int)"]),
+        ("training.devices=[gpu]", ["training.devices.0", "CPU:0", "'gpu'"]),
+        ("optimizer.multipliers.albedo=x", ["optimizer.multipliers.albedo", "number", "'x'"]),
+        ("seed.x=3", ["seed", "expected integer", "a section"]),
+        ("seed", ["key=value", "'seed'"]),
+        ("model={encoder: [}", ["model", "YAML"]),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(
+    file: Path, override: str, expected: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, [override])
+    message = str(caught.value)
+    assert message.startswith("command line: ")
+    assert "\n" not in message
+    for part in expected:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("system: mofa\n", ["output", "got nothing"]),
+        (MINIMAL + "losses: null\n", ["losses", "a section"]),
+        (MINIMAL + "losses: {photometrik: 1}\n", ["losses.photometrik", "'photometric'"]),
+        ("- 1\n", ["mapping of sections"]),
+        ("a: [", ["expected YAML"]),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(tmp_path: Path, text: str, expected: list[str]) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for part in expected:
+        assert part in message
+
+
+def test_a_missing_or_binary_file_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yaml"):
+        load_config(tmp_path / "missing.yaml")
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary\.yaml"):
+        load_config(binary)
+
+
+def test_globs_give_sorted_files_or_name_the_key(tmp_path: Path) -> None:
+    for name in ("b.tfrecord", "a.tfrecord"):
+        (tmp_path / name).touch()
+    files = expand_globs([f"{tmp_path}/*.tfrecord", f"{tmp_path}/a*"], "data.records")
+    assert [Path(name).name for name in files] == ["a.tfrecord", "b.tfrecord"]
+    with pytest.raises(ConfigError, match=r"data\.records: .*none"):
+        expand_globs([f"{tmp_path}/*.missing"], "data.records")

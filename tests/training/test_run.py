@@ -1,0 +1,155 @@
+"""A training run in this process: what it leaves, how devices share it, how it fails."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.tiny_system import build_tiny_system
+from tfface.config import Config, ConfigError, load_config
+from tfface.training import run
+from tfface.training.checkpoints import CheckpointError, DivergedError, latest_checkpoint
+
+
+@pytest.fixture
+def config(config_file: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(run, "build_system", build_tiny_system)
+    return load_config(config_file)
+
+
+def _change(config: Config, **sections: dict) -> Config:
+    changed = config.model_dump()
+    for name, values in sections.items():
+        changed[name] |= values
+    return Config(**changed)
+
+
+def _losses(history: list[dict[str, float]]) -> list[float]:
+    return [epoch["loss"] for epoch in history]
+
+
+def test_a_run_learns_and_leaves_what_it_promises(config: Config) -> None:
+    history = run.train(config)
+    folder = Path(config.output)
+    assert _losses(history)[-1] < _losses(history)[0]
+    assert json.loads((folder / "history.json").read_text()) == history
+    assert load_config(folder / "config.yaml") == config
+    assert latest_checkpoint(folder / "checkpoints").name == "epoch-0004.npz"
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+    assert np.asarray(Image.open(folder / "pictures" / "epoch-0001.png")).shape == (4 * 32, 64, 3)
+    assert (folder / "export" / "saved_model.pb").is_file()
+    assert not list(folder.rglob(".*"))
+
+
+def test_tensorboard_has_scalars_pictures_and_meshes(config: Config) -> None:
+    run.train(config)
+    logs = Path(config.output) / "logs"
+    scalars = EventAccumulator(str(logs / "train")).Reload().Tags()["tensors"]
+    assert {"epoch_loss", "epoch_colour"} <= set(scalars)
+    pictures = EventAccumulator(str(logs / "pictures")).Reload()
+    assert {"faces", "meshes_VERTEX", "meshes_FACE", "meshes_COLOR"} <= set(
+        pictures.Tags()["tensors"]
+    )
+    assert [event.step for event in pictures.Tensors("faces")] == [1, 2, 3, 4]
+    vertices = tf.make_ndarray(pictures.Tensors("meshes_VERTEX")[0].tensor_proto)
+    assert vertices.shape == (4, 5, 3)
+
+
+def test_a_continued_run_repeats_the_losses_of_one_that_never_stopped(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "build_system", partial(build_tiny_system, random_weight=1.0))
+    whole = run.train(config)
+    short = config.model_copy(update={"output": str(tmp_path / "short")})
+    run.train(_change(short, training={"epochs": 2}))
+    continued = run.train(short, resume=True)
+    assert [epoch["epoch"] for epoch in continued] == [1, 2, 3, 4]
+    np.testing.assert_allclose(_losses(continued), _losses(whole), rtol=1e-6)
+
+
+def test_two_devices_give_the_losses_of_one(config: Config, tmp_path: Path) -> None:
+    one = run.train(config)
+    mirrored = config.model_copy(update={"output": str(tmp_path / "mirrored")})
+    two = run.train(
+        _change(mirrored, training={"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"]})
+    )
+    np.testing.assert_allclose(_losses(two), _losses(one), rtol=1e-5)
+
+
+def test_mixed_precision_trains_and_exports_float32(config: Config) -> None:
+    history = run.train(
+        _change(config, training={"mixed_precision": True}, optimizer={"learning_rate": 0.02})
+    )
+    assert np.isfinite(_losses(history)).all()
+    assert _losses(history)[-1] < _losses(history)[0]
+    loaded = tf.saved_model.load(str(Path(config.output) / "export"))
+    parts = loaded.serve(tf.zeros((1, 32, 32, 3)))
+    assert {tensor.dtype for tensor in parts.values()} == {tf.float32}
+
+
+def test_a_second_run_in_the_same_folder_needs_a_word(config: Config) -> None:
+    run.train(config)
+    with pytest.raises(ConfigError, match=r"output: .* add --resume"):
+        run.train(config)
+
+
+def test_a_checkpoint_of_another_shape_is_told(config: Config) -> None:
+    run.train(config)
+    wider = _change(config, face_model={"identity": 6})
+    with pytest.raises(CheckpointError, match=r"epoch-0004.npz: .*code/kernel.*\(4, 9\).*\(4, 7\)"):
+        run.train(wider, resume=True)
+
+
+def test_a_damaged_checkpoint_is_told(config: Config) -> None:
+    run.train(config)
+    path = latest_checkpoint(Path(config.output) / "checkpoints")
+    assert path is not None
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=r"epoch-0004.npz: expected"):
+        run.train(config, resume=True)
+
+
+def test_a_diverging_run_stops_before_it_spoils_the_checkpoints(config: Config) -> None:
+    with pytest.raises(DivergedError, match="epoch 1; try a lower optimizer.learning_rate"):
+        run.train(_change(config, optimizer={"learning_rate": 1e30}))
+    assert latest_checkpoint(Path(config.output) / "checkpoints") is None
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"devices": ["GPU:7"]}, r"training\.devices: .*CPU:0.* got GPU:7"),
+        ({"devices": ["CPU:0", "CPU:1"]}, "one_device expects one"),
+        (
+            {"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"], "batch_size": 3},
+            r"training\.batch_size: expected a multiple of the 2 replicas, got 3",
+        ),
+        ({"strategy": "multi_worker"}, "TF_CONFIG"),
+    ],
+)
+def test_devices_that_do_not_fit(
+    config: Config, training: dict, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ConfigError, match=message):
+        run.train(_change(config, training=training))
+    assert not Path(config.output).exists()
+
+
+def test_the_export_of_a_finished_run(config: Config, tmp_path: Path) -> None:
+    run.train(config)
+    run.export_run(Path(config.output), tmp_path / "again")
+    images = tf.random.stateless_uniform((2, 32, 32, 3), [1, 2])
+    models = [
+        tf.saved_model.load(str(path))
+        for path in (Path(config.output) / "export", tmp_path / "again")
+    ]
+    first, second = (model.serve(images)["colour"] for model in models)
+    np.testing.assert_allclose(first, second)

@@ -1,0 +1,43 @@
+"""What the command lines share: a quiet TensorFlow, and errors of one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def load_tensorflow_quietly() -> None:
+    """Imports TensorFlow without the lines about drivers and CPU features that it prints.
+
+    They come before its log level counts, so that stderr itself is turned away meanwhile. What
+    the user sets in TF_CPP_MIN_LOG_LEVEL shows everything again.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with _no_stderr():
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
+
+
+def fail(program: str, error: BaseException) -> int:
+    """Tells an error in one line on stderr; returns the exit status 2."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"{program}: {message}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

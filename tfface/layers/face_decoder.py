@@ -1,0 +1,155 @@
+"""The model-based decoder of MoFA: a code -> the face it stands for, seen by a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfface.code import CodeLayout
+from tfface.data.framing import centring_translation
+from tfface.layers.linear_face_model import LinearFaceModel
+from tfface.layers.vertex_normals import VertexNormals
+from tfface.morphable.model import MorphableModel
+from tfface.rendering.cameras import perspective_projection, rotate, to_camera_space
+from tfface.rendering.contour import contour_landmarks
+from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.spherical_harmonics import sh_shading
+
+FOCAL_LENGTH = 4.5  # sides of the crop: the mean face that fills it stands about one metre away
+Parts = Mapping[str, tf.Tensor]
+
+
+@keras.saving.register_keras_serializable(package="tfface")
+class FaceDecoder(keras.layers.Layer):
+    """Draws the face of a code, vertex by vertex: eq. (1) to (5) of high-fidelity MoFA.
+
+    Args:
+        face_model: The linear face model.
+        normals: Vertex normals of its mesh.
+        landmarks: `(68,)` vertices of the landmarks.
+        contour: `(17, C)` candidates of the jaw landmarks.
+        initial_translation: `(3,)` mm, puts the mean face in the middle of the crop.
+        image_size: Side S of the crop, pixels.
+        focal_length: In sides of the crop.
+    """
+
+    def __init__(
+        self,
+        face_model: LinearFaceModel,
+        normals: VertexNormals,
+        landmarks: Sequence[int],
+        contour: Sequence[Sequence[int]],
+        initial_translation: Sequence[float],
+        image_size: int,
+        focal_length: float = FOCAL_LENGTH,
+        **kwargs: Any,
+    ) -> None:
+        # Half precision cannot hold pixels and millimetres: geometry stays in float32.
+        super().__init__(dtype="float32", trainable=False, **kwargs)
+        self.face_model, self.normals = face_model, normals
+        self.landmark_vertices = np.asarray(landmarks, np.int32)
+        self.contour = np.asarray(contour, np.int32)
+        every = np.concatenate([self.landmark_vertices, self.contour.reshape(-1)])
+        self._candidates, self._local = np.unique(every, return_inverse=True)
+        self._local_contour = self._local[68:].reshape(self.contour.shape)
+        self.initial_translation = [float(value) for value in initial_translation]
+        self.image_size, self.focal_length = int(image_size), float(focal_length)
+
+    @classmethod
+    def of_model(
+        cls, model: MorphableModel, image_size: int, focal_length: float = FOCAL_LENGTH
+    ) -> FaceDecoder:
+        """Returns the decoder of a face model."""
+        return cls(
+            LinearFaceModel(model),
+            VertexNormals(model.triangles, model.vertex_count),
+            model.landmarks,
+            model.contour,
+            centring_translation(model, focal_length),
+            image_size,
+            focal_length,
+        )
+
+    @property
+    def code_sizes(self) -> dict[str, int]:
+        """name -> size of the code's parts."""
+        return CodeLayout.of_face(*self.face_model.modes).sizes()
+
+    def call(self, parts: Parts, indices: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Draws faces.
+
+        Args:
+            parts: `identity`, `expression`, `albedo` `[B, K]`, `rotation` and `translation`
+                `[B, 3]`, `illumination` `[B, 9, 3]`.
+            indices: `[N]` vertices to draw (stochastic sampling); None draws all.
+
+        Returns:
+            `vertices` `[B, V, 3]` in model space; `points` and `normals` in camera space,
+            `albedo`, `shading`, `colours` (c_i) `[B, N, 3]` and `pixels` (u_i) `[B, N, 2]` of the
+            drawn vertices; `landmarks` `[B, 68, 2]`, pixels of the crop.
+        """
+        vertices = self.face_model.vertices(parts["identity"], parts["expression"])
+        rotation, translation = rotation_matrix(parts["rotation"]), parts["translation"]
+        if indices is None:
+            drawn, normals = vertices, self.normals(vertices)
+        else:
+            drawn, normals = tf.gather(vertices, indices, axis=1), self.normals.at(vertices, indices)
+        points, normals = to_camera_space(drawn, rotation, translation), rotate(normals, rotation)
+        albedo = self.face_model.albedo_colours(parts["albedo"], indices)
+        shading = sh_shading(normals, parts["illumination"])
+        return {
+            "vertices": vertices,
+            "points": points,
+            "normals": normals,
+            "pixels": self.project(points),
+            "albedo": albedo,
+            "shading": shading,
+            "colours": albedo * shading,  # eq. (4)
+            "landmarks": self._landmarks(vertices, rotation, translation),
+        }
+
+    def landmarks(self, parts: Parts) -> tf.Tensor:
+        """The `[B, 68, 2]` landmarks in pixels of the crop; the jaw follows the outline."""
+        vertices = self.face_model.vertices(parts["identity"], parts["expression"])
+        return self._landmarks(vertices, rotation_matrix(parts["rotation"]), parts["translation"])
+
+    def _landmarks(
+        self, vertices: tf.Tensor, rotation: tf.Tensor, translation: tf.Tensor
+    ) -> tf.Tensor:
+        """Only the candidates are posed; the rows of `_local` number them."""
+        points = to_camera_space(tf.gather(vertices, self._candidates, axis=1), rotation, translation)
+        normals = rotate(self.normals.at(vertices, self._candidates), rotation)
+        chosen = contour_landmarks(points, normals, self._local[:68], self._local_contour)
+        return self.project(tf.gather(points, chosen, axis=1, batch_dims=1))
+
+    def project(self, points: tf.Tensor) -> tf.Tensor:
+        """Camera-space points `[..., 3]` -> pixels of the crop `[..., 2]`."""
+        size = float(self.image_size)
+        return perspective_projection(points, self.focal_length * size, (size / 2, size / 2))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for fixed in ("dtype", "trainable"):
+            config.pop(fixed, None)
+        return {
+            **config,
+            "face_model": keras.saving.serialize_keras_object(self.face_model),
+            "normals": keras.saving.serialize_keras_object(self.normals),
+            "landmarks": self.landmark_vertices.tolist(),
+            "contour": self.contour.tolist(),
+            "initial_translation": self.initial_translation,
+            "image_size": self.image_size,
+            "focal_length": self.focal_length,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FaceDecoder:
+        layers = {
+            name: keras.saving.deserialize_keras_object(config.pop(name))
+            for name in ("face_model", "normals")
+        }
+        return cls(**layers, **config)

@@ -1,0 +1,127 @@
+"""The linear face model: eq. (1) and (2) of high-fidelity MoFA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfface.morphable.model import MorphableModel
+
+
+@keras.saving.register_keras_serializable(package="tfface")
+class LinearFaceModel(keras.layers.Layer):
+    """Shape V = A_s + E_s alpha + E_e delta and reflectance R = A_r + E_r beta.
+
+    The bases are weights that are not trained, stored in half precision (a basis is a few
+    millimetres, so that this costs a few micrometres) and computed with in single precision.
+    A model with a control mesh is evaluated there and then subdivided.
+
+    Args:
+        model: The face model; None when a saved layer is restored, from `sizes`.
+        sizes: What `get_config` stored: numbers of vertices, cage vertices, modes and entries of
+            the subdivision matrix (0 without one).
+    """
+
+    def __init__(
+        self, model: MorphableModel | None = None, sizes: dict[str, int] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(dtype="float32", trainable=False, **kwargs)
+        if (model is None) == (sizes is None):
+            raise ValueError("LinearFaceModel: expected either model or sizes")
+        self.sizes = dict(sizes) if model is None else _sizes(model)  # type: ignore[arg-type]
+        count, cage = self.sizes["vertices"], self.sizes["cage"]
+        shape_modes = self.sizes["identity"] + self.sizes["expression"]
+
+        def weight(name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
+            options = {"initializer": "zeros", "trainable": False, "autocast": False}
+            return self.add_weight(name=name, shape=shape, dtype=dtype, **options)
+
+        self.mean = weight("mean", (cage * 3,), "float32")
+        self.shape_basis = weight("shape_basis", (shape_modes, cage * 3), "float16")
+        self.albedo_mean = weight("albedo_mean", (count, 3), "float32")
+        self.albedo_basis = weight("albedo_basis", (count, 3 * self.sizes["albedo"]), "float16")
+        self.matrix_indices = weight("matrix_indices", (self.sizes["entries"], 2), "int32")
+        self.matrix_values = weight("matrix_values", (self.sizes["entries"],), "float32")
+        if model is not None:
+            self._assign(model)
+        self.built = True
+
+    @property
+    def modes(self) -> tuple[int, int, int]:
+        """Numbers of identity, expression and albedo modes."""
+        return self.sizes["identity"], self.sizes["expression"], self.sizes["albedo"]
+
+    def call(
+        self, identity: tf.Tensor, expression: tf.Tensor, albedo: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Coefficients `[B, K]` in sigmas -> `vertices` (mm) and `colours`, both `[B, V, 3]`."""
+        return self.vertices(identity, expression), self.albedo_colours(albedo)
+
+    def vertices(self, identity: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
+        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` in model space, mm; eq. (1)."""
+        coefficients = tf.concat([identity, expression], axis=-1)
+        flat = self.mean + tf.matmul(coefficients, tf.cast(self.shape_basis, tf.float32))
+        cage = tf.reshape(flat, [-1, self.sizes["cage"], 3])
+        return self._subdivide(cage) if self.sizes["entries"] else cage
+
+    def albedo_colours(self, albedo: tf.Tensor, indices: tf.Tensor | None = None) -> tf.Tensor:
+        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` reflectance, not clipped; eq. (2).
+
+        Args:
+            indices: `[N]` vertices to evaluate; None evaluates all.
+        """
+        mean, basis = tf.convert_to_tensor(self.albedo_mean), tf.convert_to_tensor(self.albedo_basis)
+        if indices is not None:
+            mean, basis = tf.gather(mean, indices), tf.gather(basis, indices)
+        rows = tf.reshape(tf.cast(basis, tf.float32), [-1, self.sizes["albedo"]])
+        flat = tf.matmul(albedo, rows, transpose_b=True)
+        return mean + tf.reshape(flat, [-1, tf.shape(mean)[0], 3])
+
+    def shape_bases(self) -> np.ndarray:
+        """Returns the `(V, 3, K)` joint basis of identity and expression, subdivided."""
+        basis = np.asarray(self.shape_basis, np.float32).reshape(-1, self.sizes["cage"], 3)
+        if self.sizes["entries"]:
+            basis = self._subdivide(tf.constant(basis)).numpy()
+        return np.moveaxis(basis, 0, -1)
+
+    def _subdivide(self, cage: tf.Tensor) -> tf.Tensor:
+        count, size = self.sizes["vertices"], self.sizes["cage"]
+        indices = tf.cast(self.matrix_indices, tf.int64)
+        matrix = tf.SparseTensor(indices, tf.convert_to_tensor(self.matrix_values), (count, size))
+        columns = tf.reshape(tf.transpose(cage, [1, 0, 2]), [size, -1])
+        fine = tf.sparse.sparse_dense_matmul(matrix, columns)
+        return tf.transpose(tf.reshape(fine, [count, -1, 3]), [1, 0, 2])
+
+    def _assign(self, model: MorphableModel) -> None:
+        cage = model if model.control is None else model.control
+        basis = np.concatenate([cage.identity, cage.expression], axis=-1)
+        self.mean.assign(np.reshape(cage.mean, -1))
+        self.shape_basis.assign(basis.reshape(-1, basis.shape[-1]).T.astype(np.float16))
+        self.albedo_mean.assign(model.albedo_mean)
+        self.albedo_basis.assign(model.albedo.reshape(len(model.mean), -1).astype(np.float16))
+        if model.control is not None:
+            matrix = model.control.matrix.tocoo()
+            order = np.lexsort((matrix.col, matrix.row))  # row by row, as sparse tensors want it
+            self.matrix_indices.assign(np.stack([matrix.row, matrix.col], -1)[order])
+            self.matrix_values.assign(matrix.data[order])
+
+    def compute_output_shape(self, *shapes: Any) -> tuple[tuple[int | None, ...], ...]:
+        shape = (shapes[0][0], self.sizes["vertices"], 3)
+        return shape, shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "sizes": self.sizes}
+
+
+def _sizes(model: MorphableModel) -> dict[str, int]:
+    return {
+        "vertices": model.vertex_count,
+        "cage": model.vertex_count if model.control is None else len(model.control.mean),
+        "identity": model.identity.shape[-1],
+        "expression": model.expression.shape[-1],
+        "albedo": model.albedo.shape[-1],
+        "entries": 0 if model.control is None else model.control.matrix.nnz,
+    }

@@ -1,0 +1,1 @@
+"""The papers' loss terms: pure functions on tensors, one term a function."""

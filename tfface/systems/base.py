@@ -1,0 +1,72 @@
+"""What every system shares: a Keras model from images to a semantic code, trained by `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfface.code import CodeLayout
+
+
+class FaceSystem(keras.Model):
+    """Base of the systems: `predict(images)` gives the named parts of the code.
+
+    A subclass sets `layout` (CodeLayout), `image_size` (pixels) and `encoder` (images -> flat
+    code), and implements `loss_terms`. `fit` takes a dataset of `(images, targets)`: images
+    `[B, S, S, 3]` in [0, 1], targets a dict of tensors.
+    """
+
+    layout: CodeLayout
+    image_size: int
+    encoder: keras.Model
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._term_trackers: dict[str, keras.metrics.Mean] = {}
+
+    def call(self, images: tf.Tensor, training: bool | None = None) -> dict[str, tf.Tensor]:
+        """Images `[B, S, S, 3]` in [0, 1] -> the parts of the code."""
+        return self.layout.split(tf.cast(self.encoder(images, training=training), tf.float32))
+
+    def loss_terms(
+        self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Returns the weighted terms of the loss, scalars, by name; their sum is minimised."""
+        raise NotImplementedError
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        x: tf.Tensor,
+        y: Mapping[str, tf.Tensor],
+        y_pred: Mapping[str, tf.Tensor],
+        sample_weight: None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        terms = self.loss_terms(x, y, y_pred)
+        for name, value in terms.items():
+            self._term_trackers[name].update_state(value)
+        # Gradients are summed over replicas: each contributes its share of the global mean.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.add_n(list(terms.values())) / replicas
+
+    def track_terms(self, names: tuple[str, ...]) -> None:
+        """Declares the names that `loss_terms` returns, to be shown and logged as metrics."""
+        self._term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    # MultiWorkerMirroredStrategy with `fit`: Keras 3 reduces the first batch and the metrics in
+    # ways that fail across workers. Building from the local batch and reducing scalars work.
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        strategy = self._distribute_strategy
+        if strategy is None or iterator is None:
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+            return
+        for _, _, batches in iterator:
+            batch = next(batches)
+            break
+        local = tf.nest.map_structure(lambda t: strategy.experimental_local_results(t)[0], batch)
+        with strategy.scope():
+            self._symbolic_build(data_batch=local)

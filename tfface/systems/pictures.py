@@ -1,0 +1,50 @@
+"""Pictures of what a system sees: the columns of an image grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from tfface.layers.face_decoder import FaceDecoder
+from tfface.rendering.rasterize import interpolate, rasterize
+from tfface.rendering.spherical_harmonics import sh_shading
+
+# Grey clay under a soft light from the upper left shows geometry best.
+CLAY = 0.75
+_CLAY_LIGHT = np.array([1.9, 0.45, 0.8, -0.35, 0, 0, 0, 0, 0], np.float32)
+
+
+def draw_columns(
+    decoder: FaceDecoder, parts: Mapping[str, tf.Tensor], images: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Draws the faces of codes over the pictures that they came from.
+
+    Args:
+        decoder: The decoder of the code.
+        parts: The parts of `[B]` codes.
+        images: `[B, S, S, 3]` in [0, 1].
+
+    Returns:
+        `input`, `render`, `overlay`, `geometry`, `albedo`, `shading`: `[B, S, S, 3]` in [0, 1];
+        outside of the head the render is black, the overlay shows the picture.
+    """
+    images = tf.convert_to_tensor(images, tf.float32)
+    size = decoder.image_size
+    face = decoder(parts)
+    triangles = tf.constant(decoder.normals.topology.triangles)
+    focal = decoder.focal_length * size
+    hit = rasterize(face["points"], triangles, focal, (size / 2, size / 2), size, size)
+    clay_light = tf.tile(_CLAY_LIGHT[None, :, None], [tf.shape(images)[0], 1, 3])
+    looks = {
+        "render": face["colours"],
+        "geometry": CLAY * sh_shading(face["normals"], clay_light),
+        "albedo": face["albedo"],
+        "shading": face["shading"],
+    }
+    pictures = interpolate(tf.concat(list(looks.values()), axis=-1), hit, triangles)
+    columns = dict(zip(looks, tf.split(pictures, len(looks), axis=-1), strict=True))
+    overlay = tf.where(hit.mask[..., None], columns["render"], images)
+    columns = {"input": images, "overlay": overlay, **columns}
+    return {name: tf.clip_by_value(column, 0.0, 1.0) for name, column in columns.items()}

@@ -1,0 +1,50 @@
+"""`python -m tfface.train --config FILE [key=value ...] [--resume]`: trains and exports a system.
+
+Exit status: 0 when the exported model has been checked; 2 with one line on stderr for a mistake in
+the configuration, the data or the output folder; 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.config import ConfigError, expand_globs, load_config
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tfface.train", description="Train a face system and export it."
+    )
+    parser.add_argument("--config", required=True, help="a file such as configs/mofa.yaml")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="such as training.batch_size=8"
+    )
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        config = load_config(options.config, options.overrides)
+        expand_globs(config.data.records, "data.records")
+        expand_globs(config.data.validation_records, "data.validation_records")
+    except ConfigError as error:
+        return fail("tfface.train", error)
+    # Here, so that a mistake in the configuration is told before TensorFlow has loaded.
+    load_tensorflow_quietly()
+    from tfface.training.run import USER_ERRORS, describe_run, train
+
+    try:
+        train(config, resume=options.resume)
+    except USER_ERRORS as error:
+        return fail("tfface.train", error)
+    except KeyboardInterrupt:
+        print(f"tfface.train: stopped; --resume goes on ({config.output})", file=sys.stderr)
+        return 130
+    print(describe_run(config))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

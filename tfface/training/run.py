@@ -1,0 +1,218 @@
+"""A training run: from a checked configuration to a checked, exported model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfface.config import Config, ConfigError, load_config
+from tfface.export import ExportError, export_system
+from tfface.morphable.model import FaceModelError
+from tfface.systems import build_system
+from tfface.systems.base import FaceSystem
+from tfface.training.checkpoints import (
+    CheckpointError,
+    DivergedError,
+    History,
+    RunCheckpoint,
+    latest_checkpoint,
+    restore_checkpoint,
+    restore_weights,
+)
+from tfface.training.distribution import is_chief, make_strategy, share_batches, wait_for_all
+from tfface.visualization.tensorboard import FacePictures
+
+# What a person can mend: told in one line. Everything else is a bug and keeps its traceback.
+USER_ERRORS = (
+    ConfigError,
+    FaceModelError,
+    CheckpointError,
+    DivergedError,
+    ExportError,
+    OSError,
+    tf.errors.DataLossError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+)
+SHOWN_FACES = 4
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps what: `export` appears last, and only when it has been checked."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
+
+    @property
+    def export(self) -> Path:
+        return self.root / "export"
+
+
+def train(config: Config, resume: bool = False) -> History:
+    """Trains as configured, exports, and returns the losses of every epoch.
+
+    Args:
+        config: The whole run.
+        resume: Go on from the last checkpoint of `config.output`, if it has one.
+
+    Raises:
+        ConfigError: devices or output folder do not fit.
+        CheckpointError: the checkpoint was made by another model.
+        ExportError: the exported model computes something else; nothing of it is left.
+        OSError: the output folder cannot be written.
+    """
+    folder = RunFolder(Path(config.output))
+    with _precision(config.training.mixed_precision):
+        strategy = make_strategy(config.training)
+        chief = is_chief(strategy)
+        _prepare(folder, config, resume, chief)
+        keras.utils.set_random_seed(config.seed)
+        with strategy.scope():
+            system = _compiled_system(config)
+            last = latest_checkpoint(folder.checkpoints) if resume else None
+            done, history = restore_checkpoint(last, system) if last else (0, [])
+        if done < config.training.epochs:
+            history = _fit(system, config, folder, done, history, chief)
+    if chief:
+        export_system(_plain_copy(system, config), folder.export)
+    wait_for_all(strategy)
+    return history
+
+
+def export_run(run: Path, output: Path) -> None:
+    """Exports the last checkpoint of a run to another folder.
+
+    Raises:
+        ConfigError: `run` is not the folder of a run, or has no checkpoint.
+        CheckpointError, ExportError, OSError: as `train`.
+    """
+    folder = RunFolder(run)
+    config = load_config(folder.config)
+    last = latest_checkpoint(folder.checkpoints)
+    if last is None:
+        raise ConfigError(f"{folder.checkpoints}: expected a checkpoint, got none")
+    system = _built_system(config)
+    restore_weights(last, system)
+    export_system(system, output)
+
+
+def describe_run(config: Config) -> str:
+    """Returns the lines that tell where the results of a run are."""
+    folder = RunFolder(Path(config.output))
+    return "\n".join(
+        (
+            f"model       {folder.export} (SavedModel, encoder.tflite; checked)",
+            f"pictures    {folder.pictures}",
+            f"TensorBoard tensorboard --logdir {folder.logs}",
+            f"checkpoints {folder.checkpoints} (go on with --resume)",
+        )
+    )
+
+
+def _prepare(folder: RunFolder, config: Config, resume: bool, chief: bool) -> None:
+    """Makes the folder, or says in time why it cannot be used."""
+    if not resume and latest_checkpoint(folder.checkpoints):
+        raise ConfigError(
+            f"output: expected a new folder, got {folder.root}, which holds a run: "
+            "add --resume to go on, or choose another output=..."
+        )
+    if chief:
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        temporary = folder.config.with_name(".config.yaml.writing")
+        temporary.write_text(config.to_yaml())
+        os.replace(temporary, folder.config)
+
+
+def _built_system(config: Config) -> FaceSystem:
+    system = build_system(config)
+    system(np.zeros((1, system.image_size, system.image_size, 3), np.float32), training=False)
+    return system
+
+
+def _compiled_system(config: Config) -> FaceSystem:
+    system = _built_system(config)
+    steps = config.training.epochs * config.training.steps_per_epoch
+    system.compile(optimizer=system.make_optimizer(config.optimizer, steps))
+    system.optimizer.build(system.trainable_variables)
+    return system
+
+
+def _plain_copy(system: FaceSystem, config: Config) -> FaceSystem:
+    """A float32 system outside any strategy, as an export wants, with the same weights."""
+    copy = _built_system(config)
+    copy.set_weights(system.get_weights())
+    return copy
+
+
+def _fit(
+    system: FaceSystem, config: Config, folder: RunFolder, done: int, history: History, chief: bool
+) -> History:
+    training = config.training
+    data, validation = system.make_datasets(
+        config.data,
+        training.batch_size,
+        config.seed,
+        first_step=done * training.steps_per_epoch,
+    )
+    checkpoint = RunCheckpoint(
+        folder.checkpoints, training.checkpoint_every_epochs, history, chief=chief
+    )
+    callbacks: list[keras.callbacks.Callback] = [checkpoint]
+    if chief:
+        shown = next(iter(validation or data))[0][:SHOWN_FACES]
+        callbacks += [
+            keras.callbacks.TensorBoard(str(folder.logs), write_graph=False),
+            FacePictures(
+                shown.numpy(),
+                folder.logs / "pictures",
+                folder.pictures,
+                training.image_every_epochs,
+            ),
+        ]
+    system.fit(
+        share_batches(data),
+        epochs=training.epochs,
+        initial_epoch=done,
+        steps_per_epoch=training.steps_per_epoch,
+        validation_data=share_batches(validation) if validation is not None else None,
+        validation_steps=training.validation_steps if validation is not None else None,
+        callbacks=callbacks,
+        shuffle=False,  # the dataset is what it is
+    )
+    return checkpoint.history
+
+
+@contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Computes in float16 where it is safe, with float32 weights, inside the context."""
+    before = keras.config.dtype_policy()
+    if mixed:
+        keras.config.set_dtype_policy("mixed_float16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,56 @@
+"""Colours of skin and hair from pigments, in linear RGB, and the sRGB transfer curve.
+
+Skin is one reflecting layer under two absorbers (Beer-Lambert): rho = rho0 exp(-m A_mel - h A_hb),
+m the melanin, h the haemoglobin. Everything here is linear light unless a name says sRGB.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Reflectance of skin without pigment, and absorption of one unit of each pigment (R, G, B).
+BARE_SKIN = np.array([0.76, 0.505, 0.405])
+MELANIN = np.array([0.66, 0.86, 1.02])
+HAEMOGLOBIN = np.array([0.06, 0.46, 0.38])
+# Yellow pigments (carotene, bilirubin) take blue only: the olive and sallow undertones.
+YELLOW = np.array([0.0, 0.12, 0.55])
+
+HAIR = {
+    "black": np.array([0.018, 0.015, 0.014]),
+    "dark brown": np.array([0.045, 0.030, 0.021]),
+    "brown": np.array([0.105, 0.066, 0.042]),
+    "blond": np.array([0.270, 0.180, 0.095]),
+    "red": np.array([0.170, 0.068, 0.032]),
+    "grey": np.array([0.270, 0.258, 0.245]),
+}
+IRIS = {
+    "dark brown": np.array([0.028, 0.015, 0.010]),
+    "brown": np.array([0.085, 0.042, 0.020]),
+    "hazel": np.array([0.130, 0.092, 0.042]),
+    "green": np.array([0.120, 0.122, 0.078]),
+    "blue": np.array([0.105, 0.135, 0.160]),
+}
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Encodes linear light in [0, 1] as sRGB (IEC 61966-2-1)."""
+    linear = np.clip(linear, 0.0, 1.0)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def to_linear(srgb: np.ndarray) -> np.ndarray:
+    """Decodes sRGB in [0, 1] to linear light."""
+    srgb = np.clip(srgb, 0.0, 1.0)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def skin_colour(
+    melanin: np.ndarray, haemoglobin: np.ndarray, yellow: np.ndarray
+) -> np.ndarray:
+    """Returns linear RGB (..., 3) of skin with the given amounts of pigment."""
+    density = (
+        np.asarray(melanin)[..., None] * MELANIN
+        + np.asarray(haemoglobin)[..., None] * HAEMOGLOBIN
+        + np.asarray(yellow)[..., None] * YELLOW
+    )
+    return BARE_SKIN * np.exp(-density)

@@ -1,0 +1,1 @@
+"""Test heads whose true geometry is not drawn from the default face model."""
