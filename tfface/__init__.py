@@ -45,14 +45,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# TensorFlow leaves oneDNN off on some CPUs, where its convolutions are up to twice as fast. Works if
+# TensorFlow leaves oneDNN off on some CPUs where it makes convolutions up to twice as fast. Works if
 # tfface is imported before TensorFlow; the user's own setting wins.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # name -> (module, attribute), imported on first use: `import tfface` loads no TensorFlow. The
 # module `tfface.reconstruct` is itself callable, as it carries the name of the function.
 _LAZY: dict[str, tuple[str, str | None]] = {
-    "FaceReconstruction": ("tfface.reconstruct", "FaceReconstruction"),
+    "FaceReconstruction": ("tfface.reconstruction", "FaceReconstruction"),
     "MorphableModel": ("tfface.morphable.model", "MorphableModel"),
     "load_config": ("tfface.config", "load_config"),
     "load_face_model": ("tfface.morphable.load", "load_face_model"),

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from glob import glob
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,8 +92,8 @@ class SyntheticConfig(Section):
     roll: NotNegative = 8.0
     crop_scale: NotNegative = 0.06
     crop_shift: NotNegative = 0.03
-    ambient: Range = (0.35, 0.9)
-    directional: Range = (0.0, 0.8)
+    ambient: Range = (0.4, 0.85)
+    directional: Range = (0.0, 0.7)
     light_tint: NotNegative = 0.06
     hair: Fraction = 0.8
     supersampling: Count = 2
@@ -206,21 +205,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         overridden = any(_overlap(first["loc"], key) for key in from_command_line)
         place = "command line" if overridden else str(path)
         raise ConfigError(f"{place}: {_explain(first)}") from None
-
-
-def expand_globs(patterns: Iterable[str], key: str) -> list[str]:
-    """Returns the files that the patterns of `key` match, sorted, each once.
-
-    Raises:
-        ConfigError: if a pattern matches no file.
-    """
-    files: set[str] = set()
-    for pattern in patterns:
-        found = glob(pattern, recursive=True)
-        if not found:
-            raise ConfigError(f"{key}: expected files that match {pattern!r}, got none")
-        files.update(found)
-    return sorted(files)
 
 
 class _Loader(yaml.SafeLoader):

@@ -73,7 +73,7 @@ def export_metadata(system: FaceSystem) -> dict[str, Any]:
     from tfface.data.crop import CROP_RULE
 
     return {
-        "system": system.name,
+        "system": type(system).__module__.rpartition(".")[2],
         "version": tfface.__version__,
         "face_model": system.face_model_name,
         "image_size": system.image_size,
@@ -141,8 +141,7 @@ def _write_saved_model(system: FaceSystem, folder: Path) -> None:
     for dtype in (tf.float32, tf.uint8):
         serve.get_concrete_function(tf.TensorSpec([None, size, size, 3], dtype, "images"))
     decode.get_concrete_function(tf.TensorSpec([None, system.layout.size], tf.float32, "code"))
-    archive = keras.export.ExportArchive()
-    archive.track(system)
+    archive = keras.export.ExportArchive()  # finds the variables that its endpoints use
     archive.add_endpoint("serve", serve)
     archive.add_endpoint("decode", decode)
     archive.write_out(str(folder), verbose=False)

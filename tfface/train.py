@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from tfface.command_line import fail, load_tensorflow_quietly
-from tfface.config import ConfigError, expand_globs, load_config
+from tfface.config import ConfigError, load_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     try:
         config = load_config(options.config, options.overrides)
-        expand_globs(config.data.records, "data.records")
-        expand_globs(config.data.validation_records, "data.validation_records")
     except ConfigError as error:
         return fail("tfface.train", error)
     # Here, so that a mistake in the configuration is told before TensorFlow has loaded.

@@ -11,13 +11,11 @@ import pytest
 
 from tests.morphable import make_model_files as make
 from tests.morphable.make_model_files import WRITERS, SmallFace
-from tfface.morphable.default import load_default_face_model
 from tfface.morphable.model import FaceModelError, MorphableModel
 from tfface.morphable.readers import (
     read_basel_2017,
     read_face_model,
     read_flame,
-    read_ict_facekit,
     read_surrey,
     register,
     transfer_landmarks,
@@ -111,7 +109,7 @@ def test_landmarks_named_by_the_user_or_the_file_are_kept(
 
 
 def test_own_format_and_its_options(template: MorphableModel, tmp_path: Path) -> None:
-    template.save(tmp_path / "own.npz")
+    template.truncated(3, 3, 3).save(tmp_path / "own.npz")
     model = read_face_model(tmp_path / "own.npz")
     np.testing.assert_array_equal(model.landmarks, template.landmarks)
     with pytest.raises(TypeError, match="takes no options"):
@@ -121,9 +119,14 @@ def test_own_format_and_its_options(template: MorphableModel, tmp_path: Path) ->
 # ---- Real files.
 
 
+@pytest.fixture(scope="module")
+def ict(template: MorphableModel) -> MorphableModel:
+    return read_face_model(ICT, template=template)
+
+
 @needs_ict
-def test_the_ict_sample(template: MorphableModel) -> None:
-    model = read_face_model(ICT, template=template)
+def test_the_ict_sample(ict: MorphableModel) -> None:
+    model = ict
     assert model.vertex_count == 24591  # without the transparent shells
     assert model.identity.shape[-1] == 6
     assert model.expression.shape[-1] == 5
@@ -144,17 +147,33 @@ def test_the_ict_sample(template: MorphableModel) -> None:
 
 
 @needs_ict
-def test_transferred_landmarks_against_those_of_ict() -> None:
-    """The default model laid over ICT's mean, nothing known: figures quoted in the docs."""
-    ict = read_ict_facekit(ICT)
-    source = load_default_face_model()
-    found = transfer_landmarks(source, ict.mean + np.array([5.0, -8.0, 3.0]), ict.triangles)
+def test_transferred_landmarks_against_those_of_ict(
+    ict: MorphableModel, template: MorphableModel
+) -> None:
+    """The default model laid over ICT's mean, nothing known.
+
+    Measured: 3.3 mm over the 51 inner points. The jaw points differ by 10 mm, mostly because the
+    two models place them so: ICT's lie further forward.
+    """
+    moved = ict.mean + np.array([5.0, -8.0, 3.0])
+    found = transfer_landmarks(template, moved, ict.triangles)
     error = np.linalg.norm(ict.mean[found] - ict.mean[ict.landmarks], axis=1)
-    jaw, inner = error[:17].mean(), error[17:].mean()
-    print(f"mean {error.mean():.2f} mm, inner 51 {inner:.2f} mm, jaw {jaw:.2f} mm")
-    assert error.mean() < 5.0
-    assert inner < 4.0
-    assert register(source, ict.mean, ict.triangles).distance < 1.0
+    assert error[17:].mean() < 3.8
+    assert error[27:48].mean() < 3.2  # nose and eyes, which have corners to find
+    assert error[:17].mean() < 12
+    assert register(template, moved, ict.triangles).distance < 0.5
+
+
+@needs_ict
+def test_landmarks_of_other_people_of_the_same_model(ict: MorphableModel) -> None:
+    """ICT's mean laid over two others of its identities: there the truth is no convention."""
+    for coefficients in ([1, -1, 1, 0, -1, 1], [-2, 1, 0, 2, 1, -1]):
+        person = ict.vertices(identity=np.array(coefficients, float))
+        source = ict.truncated(identity=0)
+        found = transfer_landmarks(source, person, ict.triangles)
+        error = np.linalg.norm(person[found] - person[ict.landmarks], axis=1)
+        assert error.mean() < 2.0  # measured: 0.5 and 1.4 mm, of people 3.8 and 7.3 mm away
+        assert error[17:].mean() < 1.5
 
 
 @needs_surrey
@@ -182,5 +201,4 @@ def test_transferred_landmarks_against_those_of_surrey(template: MorphableModel)
     found = transfer_landmarks(template, surrey.mean, surrey.triangles)
     listed = [8, *range(17, 60), *range(61, 64), *range(65, 68)]
     error = np.linalg.norm(surrey.mean[found] - surrey.mean[surrey.landmarks], axis=1)[listed]
-    print(f"mean {error.mean():.2f} mm")
-    assert error.mean() < 6.0  # the mesh has a vertex every 5 mm
+    assert error.mean() < 5.0  # measured: 4.1 mm; the mesh has a vertex every 5 mm

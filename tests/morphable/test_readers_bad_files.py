@@ -111,6 +111,13 @@ def test_wrong_keys_and_shapes(
         READERS[path.suffix](path)
 
 
+def test_a_matlab_7_3_file_is_named_as_such(tmp_path: Path) -> None:
+    head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM"
+    (tmp_path / "basel2009.mat").write_bytes(head.ljust(512, b"\0") + b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(FaceModelError, match=r"basel2009.mat: expected a MATLAB 5 .* found .* 7.3"):
+        read_face_model(tmp_path / "basel2009.mat")
+
+
 def test_flame_with_too_few_modes(face: SmallFace, tmp_path: Path) -> None:
     few = make.flame_arrays(face)["shapedirs"][..., :150]
     path = make.write_flame_npz(tmp_path / "flame.npz", face, shapedirs=few)
@@ -165,10 +172,10 @@ def test_truncated_ict_meshes(name: str, part: float, written: Path, tmp_path: P
         ("vertex_indices.json", b"{", "JSONDecodeError"),
         ("vertex_indices.json", b'{"expressions": []}', "idx_to_landmark_verts"),
         ("vertex_indices.json", b'{"expressions": [], "idx_to_landmark_verts": [1]}', "68"),
-        ("identity000.obj", b"hello\n", "'v' lines of an OBJ mesh, found none"),
-        ("identity000.obj", b"v 1 2 three\n", "3 numbers in every 'v' line"),
+        ("identity000.obj", b"hello\n", "3 numbers in 'v' lines, found them in 0 of 0"),
+        ("identity000.obj", b"v 1 2 three\n", "3 numbers in 'v' lines, found them in 0 of 1"),
         ("identity000.obj", b"v 1 2 3\n", "as in generic_neutral_mesh.obj, found 1 and 0"),
-        ("identity000.obj", b"v 1 2 nan\n", "finite 'v' lines"),
+        ("identity000.obj", b"v 1 2 3-4\n", "3 numbers in 'v' lines"),
         ("generic_neutral_mesh.obj", b"v 1 2 3\nvt 0 0\nf 1/1 2/1 3/1\n", "number 3 in a face"),
     ],
 )

@@ -57,7 +57,7 @@ def test_pickles_of_every_protocol(
     path = tmp_path / "flame.pkl"
     arrays = make.flame_arrays(face)
     with make.fake_chumpy() as chumpy:
-        arrays["shapedirs"] = np.asfortranarray(arrays["shapedirs"][..., :302])
+        arrays["shapedirs"] = np.asfortranarray(arrays["shapedirs"][..., :302], np.float32)
         shape = arrays["v_template"].shape
         arrays["v_template"] = chumpy.select(arrays["v_template"].ravel(), shape)
         path.write_bytes(pickle.dumps(arrays, protocol=protocol))

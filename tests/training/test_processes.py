@@ -92,20 +92,9 @@ def test_a_read_only_output_is_one_line(start: Start, tmp_path: Path) -> None:
     assert "locked" in errors
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["training.epochz=3"], "training.epochz: unknown key"),
-        (["data.records=[/nowhere/*.tfrecord]"], "data.records: expected files"),
-        (["data.validation_records=[/nowhere/*]"], "data.validation_records: expected files"),
-    ],
-)
-def test_mistakes_are_told_in_one_line(
-    config_file: Path, arguments: list[str], expected: str, capsys: pytest.CaptureFixture
-) -> None:
-    assert main(["--config", str(config_file), *arguments]) == 2
+def test_a_wrong_key_is_one_line(config_file: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["--config", str(config_file), "training.epochz=3"]) == 2
     errors = capsys.readouterr().err
-    assert errors.startswith("tfface.train: ")
-    assert expected in errors
+    assert errors.startswith("tfface.train: command line: training.epochz: unknown key")
     assert errors.count("\n") == 1
     assert not (config_file.parent / "run").exists()

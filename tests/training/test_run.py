@@ -143,6 +143,13 @@ def test_devices_that_do_not_fit(
     assert not Path(config.output).exists()
 
 
+@pytest.mark.parametrize("key", ["records", "validation_records"])
+def test_missing_records_are_told(config: Config, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"data\.{key}: /nowhere/\*"):
+        run.train(_change(config, data={key: ["/nowhere/*"]}))
+    assert not Path(config.output).exists()
+
+
 def test_the_export_of_a_finished_run(config: Config, tmp_path: Path) -> None:
     run.train(config)
     run.export_run(Path(config.output), tmp_path / "again")

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 # fmt: off
 IMAGE_EXTENSIONS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm",
-    ".pgm", ".pnm", ".gif", ".avif", ".jp2",
+    ".pgm", ".pnm", ".gif", ".avif", ".jp2", ".heic", ".heif",
 })
 VIDEO_EXTENSIONS = frozenset({
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
@@ -31,8 +31,8 @@ def read_photo(path: str | Path) -> np.ndarray:
     """Read a photo the way a viewer shows it.
 
     EXIF orientation is applied; grey becomes RGB; transparent pixels show mid grey (128); 16-bit
-    and floating-point grey are scaled to 8 bits; CMYK and palettes are converted. Of an animation
-    or a multi-page file it is an error, not the first picture.
+    and floating-point grey are scaled to 8 bits; CMYK and palettes are converted; colour profiles
+    are ignored, that is, taken for sRGB. An animation or a file of several pages is an error.
 
     Args:
         path: an image file.
@@ -69,7 +69,7 @@ def read_photo(path: str | Path) -> np.ndarray:
         # Pillow reports truncated and damaged files as OSError without an errno.
         reason = error.strerror or f"damaged or truncated ({_one_line(error)})"
         raise PhotoError(f"{path}: {reason}") from None
-    except (ValueError, SyntaxError, TypeError, IndexError, KeyError, EOFError) as error:
+    except Exception as error:  # Decoders of many formats meet any bytes: anything may come out.
         raise PhotoError(f"{path}: damaged image ({_one_line(error)})") from None
 
 

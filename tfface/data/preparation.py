@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import tfface
+from tfface.command_line import load_tensorflow_quietly
 from tfface.data.crop import CROP_RULE
 from tfface.data.detection import FaceDetector
 from tfface.data.face_mesh import FaceMesh
@@ -140,7 +141,8 @@ def _make_shard(
         records += found
         rejects += rejected
         on_photo()
-    from tfface.data.records import write_shard  # Here, for workers need no TensorFlow.
+    load_tensorflow_quietly()  # Here, for workers need no TensorFlow.
+    from tfface.data.records import write_shard
 
     write_shard(output / name, records)
     content = (output / name).read_bytes()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tfface.command_line import fail
 from tfface.data.photo_faces import FaceSettings, Photo
 from tfface.data.photos import PhotoError, iter_inputs
 from tfface.data.preparation import PreparationError, prepare_records
@@ -41,11 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_photo=lambda: bar.update(),
             )
     except (PhotoError, PreparationError, FileNotFoundError) as error:
-        print(f"prepare: {error}", file=sys.stderr)
-        return 2
+        return fail("prepare", error)
     except BrokenProcessPool:
-        print("prepare: a worker process died (out of memory?); try fewer --jobs", file=sys.stderr)
-        return 2
+        return fail("prepare", RuntimeError("a worker died (out of memory?); try fewer --jobs"))
     except KeyboardInterrupt:
         print("prepare: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -111,7 +111,11 @@ class FaceSampler:
 
 
 def synthetic_faces(
-    model: MorphableModel, decoder: FaceDecoder, settings: SyntheticConfig, seed: int, first: int = 0
+    model: MorphableModel,
+    decoder: FaceDecoder,
+    settings: SyntheticConfig,
+    seed: int,
+    first: int = 0,
 ) -> tf.data.Dataset:
     """An endless stream of drawn faces, a function of the seed.
 

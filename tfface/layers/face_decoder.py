@@ -97,7 +97,10 @@ class FaceDecoder(keras.layers.Layer):
         if indices is None:
             drawn, normals = vertices, self.normals(vertices)
         else:
-            drawn, normals = tf.gather(vertices, indices, axis=1), self.normals.at(vertices, indices)
+            drawn, normals = (
+                tf.gather(vertices, indices, axis=1),
+                self.normals.at(vertices, indices),
+            )
         points, normals = to_camera_space(drawn, rotation, translation), rotate(normals, rotation)
         albedo = self.face_model.albedo_colours(parts["albedo"], indices)
         shading = sh_shading(normals, parts["illumination"])
@@ -121,7 +124,9 @@ class FaceDecoder(keras.layers.Layer):
         self, vertices: tf.Tensor, rotation: tf.Tensor, translation: tf.Tensor
     ) -> tf.Tensor:
         """Only the candidates are posed; the rows of `_local` number them."""
-        points = to_camera_space(tf.gather(vertices, self._candidates, axis=1), rotation, translation)
+        points = to_camera_space(
+            tf.gather(vertices, self._candidates, axis=1), rotation, translation
+        )
         normals = rotate(self.normals.at(vertices, self._candidates), rotation)
         chosen = contour_landmarks(points, normals, self._local[:68], self._local_contour)
         return self.project(tf.gather(points, chosen, axis=1, batch_dims=1))

@@ -1,4 +1,4 @@
-"""The linear face model: eq. (1) and (2) of high-fidelity MoFA."""
+"""The linear face model: eq. (2) and (3) of high-fidelity MoFA."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfface.layers.geometry_layer import GeometryLayer
 from tfface.morphable.model import MorphableModel
+
+Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable(package="tfface")
-class LinearFaceModel(keras.layers.Layer):
+class LinearFaceModel(GeometryLayer):
     """Shape V = A_s + E_s alpha + E_e delta and reflectance R = A_r + E_r beta.
 
     The bases are weights that are not trained, stored in half precision (a basis is a few
@@ -26,7 +29,10 @@ class LinearFaceModel(keras.layers.Layer):
     """
 
     def __init__(
-        self, model: MorphableModel | None = None, sizes: dict[str, int] | None = None, **kwargs: Any
+        self,
+        model: MorphableModel | None = None,
+        sizes: dict[str, int] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
         if (model is None) == (sizes is None):
@@ -55,25 +61,42 @@ class LinearFaceModel(keras.layers.Layer):
         return self.sizes["identity"], self.sizes["expression"], self.sizes["albedo"]
 
     def call(
-        self, identity: tf.Tensor, expression: tf.Tensor, albedo: tf.Tensor
+        self,
+        identity: tf.Tensor,
+        expression: tf.Tensor,
+        albedo: tf.Tensor,
+        indices: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Coefficients `[B, K]` in sigmas -> `vertices` (mm) and `colours`, both `[B, V, 3]`."""
-        return self.vertices(identity, expression), self.albedo_colours(albedo)
+        """Coefficients `[B, K]` in sigmas -> `vertices` (mm) and `colours`, both `[B, V, 3]`.
 
-    def vertices(self, identity: tf.Tensor, expression: tf.Tensor) -> tf.Tensor:
-        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` in model space, mm; eq. (1)."""
+        Args:
+            indices: `[N]` vertices to return; None returns all.
+        """
+        return self.vertices(identity, expression, indices), self.albedo_colours(albedo, indices)
+
+    def vertices(
+        self, identity: tf.Tensor, expression: tf.Tensor, indices: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` in model space, mm; eq. (2).
+
+        Args:
+            indices: `[N]` vertices to return; None returns all. (All are evaluated: the cage is
+                small, and normals ask for the neighbours anyway.)
+        """
         coefficients = tf.concat([identity, expression], axis=-1)
         flat = self.mean + tf.matmul(coefficients, tf.cast(self.shape_basis, tf.float32))
         cage = tf.reshape(flat, [-1, self.sizes["cage"], 3])
-        return self._subdivide(cage) if self.sizes["entries"] else cage
+        vertices = self._subdivide(cage) if self.sizes["entries"] else cage
+        return vertices if indices is None else tf.gather(vertices, indices, axis=1)
 
     def albedo_colours(self, albedo: tf.Tensor, indices: tf.Tensor | None = None) -> tf.Tensor:
-        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` reflectance, not clipped; eq. (2).
+        """Coefficients `[B, K]` in sigmas -> `[B, V, 3]` reflectance, not clipped; eq. (3).
 
         Args:
             indices: `[N]` vertices to evaluate; None evaluates all.
         """
-        mean, basis = tf.convert_to_tensor(self.albedo_mean), tf.convert_to_tensor(self.albedo_basis)
+        mean = tf.convert_to_tensor(self.albedo_mean)
+        basis = tf.convert_to_tensor(self.albedo_basis)
         if indices is not None:
             mean, basis = tf.gather(mean, indices), tf.gather(basis, indices)
         rows = tf.reshape(tf.cast(basis, tf.float32), [-1, self.sizes["albedo"]])
@@ -108,9 +131,15 @@ class LinearFaceModel(keras.layers.Layer):
             self.matrix_indices.assign(np.stack([matrix.row, matrix.col], -1)[order])
             self.matrix_values.assign(matrix.data[order])
 
-    def compute_output_shape(self, *shapes: Any) -> tuple[tuple[int | None, ...], ...]:
-        shape = (shapes[0][0], self.sizes["vertices"], 3)
-        return shape, shape
+    def compute_output_shape(
+        self,
+        identity_shape: Shape,
+        expression_shape: Shape,
+        albedo_shape: Shape,
+        indices_shape: Shape | None = None,
+    ) -> tuple[Shape, Shape]:
+        count = self.sizes["vertices"] if indices_shape is None else indices_shape[0]
+        return (identity_shape[0], count, 3), (identity_shape[0], count, 3)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "sizes": self.sizes}

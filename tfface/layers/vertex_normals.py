@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfface.rendering.normals import MeshTopology, neighbourhood, ring_normals, vertex_normals
+from tfface.layers.geometry_layer import GeometryLayer
+from tfface.rendering.normals import MeshTopology, vertex_normals, vertex_normals_at
 
 
 @keras.saving.register_keras_serializable(package="tfface")
-class VertexNormals(keras.layers.Layer):
+class VertexNormals(GeometryLayer):
     """One-ring, area-weighted vertex normals of a fixed mesh.
 
     Args:
@@ -37,9 +38,7 @@ class VertexNormals(keras.layers.Layer):
 
     def at(self, vertices: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
         """The normals of some vertices only: `[B, V, 3]`, `[N]` -> `[B, N, 3]`."""
-        needed, places = neighbourhood(indices, self.topology)
-        local = tf.gather(tf.gather(vertices, needed, axis=1), places, axis=1)
-        return ring_normals(local[:, :, 0], local[:, :, 1:])
+        return vertex_normals_at(vertices, indices, self.topology)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

@@ -15,9 +15,7 @@ def photometric_distance(colours: tf.Tensor, observed: tf.Tensor) -> tf.Tensor:
     return tf.where(positive, tf.sqrt(tf.where(positive, squared, 1.0)), 0.0)
 
 
-def photometric_loss(
-    colours: tf.Tensor, observed: tf.Tensor, visibility: tf.Tensor
-) -> tf.Tensor:
+def photometric_loss(colours: tf.Tensor, observed: tf.Tensor, visibility: tf.Tensor) -> tf.Tensor:
     """The robust l2,1 photometric term, eq. (8); with sampled vertices, eq. (13).
 
     Args:

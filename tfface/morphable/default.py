@@ -57,8 +57,11 @@ def load_default_face_model(detail: str = "fine", path: str | None = None) -> Mo
         landmarks=data["landmarks"].astype(np.int32),
         contour=data["contour"].astype(np.int32),
         symmetry=data["symmetry"][:rows].astype(np.int32),
-        regions={k.removeprefix("regions/"): v[:rows].astype(np.float32)
-                 for k, v in data.items() if k.startswith("regions/")},
+        regions={
+            k.removeprefix("regions/"): v[:rows].astype(np.float32)
+            for k, v in data.items()
+            if k.startswith("regions/")
+        },
         identity_samples=data["identity_samples"].astype(np.float32),
         expression_samples=data["expression_samples"].astype(np.float32),
         albedo_samples=data["albedo_samples"].astype(np.float32),

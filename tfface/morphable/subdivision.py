@@ -34,12 +34,17 @@ def catmull_clark(quads: np.ndarray, vertex_count: int) -> tuple[sparse.csr_matr
     edges, edge_of_side, uses = _edges(quads)
     if (uses > 2).any():
         raise ValueError(f"quads: expected edges of one or two quads, got one of {uses.max()}")
-    face_points = _incidence(np.repeat(np.arange(len(quads)), 4), quads.ravel(), len(quads),
-                             vertex_count) / 4.0
-    middles = _incidence(np.repeat(np.arange(len(edges)), 2), edges.ravel(), len(edges),
-                         vertex_count) / 2.0
-    edge_faces = _incidence(edge_of_side.ravel(), np.repeat(np.arange(len(quads)), 4),
-                            len(edges), len(quads))
+    face_points = (
+        _incidence(np.repeat(np.arange(len(quads)), 4), quads.ravel(), len(quads), vertex_count)
+        / 4.0
+    )
+    middles = (
+        _incidence(np.repeat(np.arange(len(edges)), 2), edges.ravel(), len(edges), vertex_count)
+        / 2.0
+    )
+    edge_faces = _incidence(
+        edge_of_side.ravel(), np.repeat(np.arange(len(quads)), 4), len(edges), len(quads)
+    )
     border = uses == 1
     # Inner edge: mean of its ends and the two face points; border edge: its middle.
     inner = sparse.diags((~border).astype(float))
@@ -63,31 +68,41 @@ def triangulate(quads: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
     # Cut from the corner that is first in an order which mirrored corners share.
     first = np.minimum(quads, symmetry[quads]).argmin(axis=1)
     turned = np.take_along_axis(quads, (first[:, None] + np.arange(4)) % 4, axis=1)
-    return np.stack([turned[:, [0, 1, 2]], turned[:, [0, 2, 3]]], axis=1).reshape(-1, 3).astype(
-        np.int32)
+    return (
+        np.stack([turned[:, [0, 1, 2]], turned[:, [0, 2, 3]]], axis=1)
+        .reshape(-1, 3)
+        .astype(np.int32)
+    )
 
 
 def _edges(quads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the edges (E, 2), the edge of each quad's side (Q, 4) and each edge's quad count."""
     sides = np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2)
-    edges, inverse, uses = np.unique(np.sort(sides, axis=1), axis=0, return_inverse=True,
-                                     return_counts=True)
+    edges, inverse, uses = np.unique(
+        np.sort(sides, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
     return edges, inverse.reshape(-1, 4), uses
 
 
-def _incidence(rows: np.ndarray, columns: np.ndarray, height: int, width: int
-               ) -> sparse.csr_matrix:
+def _incidence(rows: np.ndarray, columns: np.ndarray, height: int, width: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(height, width))
 
 
-def _vertex_points(edges: np.ndarray, border: np.ndarray, middles: sparse.csr_matrix,
-                   face_points: sparse.csr_matrix, quads: np.ndarray, vertex_count: int
-                   ) -> sparse.csr_matrix:
+def _vertex_points(
+    edges: np.ndarray,
+    border: np.ndarray,
+    middles: sparse.csr_matrix,
+    face_points: sparse.csr_matrix,
+    quads: np.ndarray,
+    vertex_count: int,
+) -> sparse.csr_matrix:
     """Inner vertex of valence n: (F + 2 M + (n - 3) P) / n; border vertex: P/2 + M/2."""
-    at_edges = _incidence(edges.ravel(), np.repeat(np.arange(len(edges)), 2), vertex_count,
-                          len(edges))
-    at_faces = _incidence(quads.ravel(), np.repeat(np.arange(len(quads)), 4), vertex_count,
-                          len(quads))
+    at_edges = _incidence(
+        edges.ravel(), np.repeat(np.arange(len(edges)), 2), vertex_count, len(edges)
+    )
+    at_faces = _incidence(
+        quads.ravel(), np.repeat(np.arange(len(quads)), 4), vertex_count, len(quads)
+    )
     edge_count = np.asarray(at_edges.sum(1)).ravel()
     face_count = np.asarray(at_faces.sum(1)).ravel()
     at_border = at_edges @ sparse.diags(border.astype(float))
@@ -103,11 +118,13 @@ def _vertex_points(edges: np.ndarray, border: np.ndarray, middles: sparse.csr_ma
     return (face_mean + edge_mean + border_mean + sparse.diags(own)).tocsr()
 
 
-def _fine_quads(quads: np.ndarray, edge_of_side: np.ndarray, vertex_count: int, edge_count: int
-                ) -> np.ndarray:
+def _fine_quads(
+    quads: np.ndarray, edge_of_side: np.ndarray, vertex_count: int, edge_count: int
+) -> np.ndarray:
     centre = vertex_count + edge_count + np.arange(len(quads))
     after = vertex_count + edge_of_side  # side i runs from corner i to corner i + 1
     before = np.roll(after, 1, axis=1)
-    corners = [np.stack([quads[:, i], after[:, i], centre, before[:, i]], axis=-1)
-               for i in range(4)]
+    corners = [
+        np.stack([quads[:, i], after[:, i], centre, before[:, i]], axis=-1) for i in range(4)
+    ]
     return np.stack(corners, axis=1).reshape(-1, 4).astype(np.int32)

@@ -1,7 +1,7 @@
 """The full perspective camera of MoFA (Pi and Phi of eq. (5)).
 
-Conventions (frames, units, pixel rule): see the docstring of `tfface`. Model to camera space is
-p_camera = R p_model + t; the paper's Phi(v) = T^-1 (v - t') is the same map with R = T^-1, t = -T^-1 t'.
+Model to camera space is p_camera = R p_model + t; the paper's Phi(v) = T^-1 (v - t') is the same
+map with R = T^-1 and t = -T^-1 t'. Conventions (frames, units, pixel rule): see `tfface`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ def perspective_projection(
 ) -> tf.Tensor:
     """Pixel positions of camera-space points: x = cx + f X / -Z, y = cy - f Y / -Z.
 
-    A point nearer than `near`, or behind the camera, is projected as though it stood at `near`: values and
-    gradients stay finite there but mean nothing, and visibility tests must exclude such points.
+    A point nearer than `near`, or behind the camera, is projected as though it stood at `near`:
+    values and gradients stay finite there but mean nothing, and visibility tests must exclude such
+    points.
 
     Args:
         points: `[..., 3]` camera-space points, mm; the camera looks along -Z.
-        focal_length: pixels; a scalar, or a tensor whose shape is a prefix of `points`' (for example `[B]`).
-        principal_point: (cx, cy) in pixels; `[2]` or such a prefix followed by 2 (for example `[B, 2]`).
+        focal_length: pixels; a scalar, or a shape that `points`' shape begins with (such as `[B]`).
+        principal_point: (cx, cy), pixels; `[2]`, or such a shape followed by 2 (`[B, 2]`).
         near: least depth, mm.
 
     Returns:
@@ -60,8 +61,7 @@ def perspective_projection(
 
 
 def _append_axes(tensor: tf.Tensor, rank: int) -> tf.Tensor:
-    """Appends axes of size one up to `rank`, so that leading axes broadcast; scalars stay scalars."""
-    missing = rank - len(tensor.shape)
-    if len(tensor.shape) == 0 or missing <= 0:
+    """Appends axes of size one, so that leading axes broadcast; scalars do anyway."""
+    if not tensor.shape.rank:
         return tensor
-    return tensor[(...,) + (None,) * missing]
+    return tensor[(...,) + (None,) * (rank - tensor.shape.rank)]

@@ -46,7 +46,8 @@ def contour_landmarks(
     facing = tf.reduce_sum(normals * points, axis=-1) <= 0
     # argmax finds the first True; the last candidate counts as one, so that there always is.
     facing = tf.concat([facing[..., :-1], tf.ones_like(facing[..., -1:])], axis=-1)
-    first = tf.argmax(tf.cast(facing, tf.int32), axis=-1, output_type=tf.int32)  # (B, 17)
+    # In float32: an argmax of whole numbers has no GPU kernel.
+    first = tf.argmax(tf.cast(facing, tf.float32), axis=-1, output_type=tf.int32)  # (B, 17)
     chosen = tf.reduce_sum(rows * tf.one_hot(first, rows.shape[1], dtype=tf.int32), axis=-1)
     inner = tf.broadcast_to(
         landmarks[None, JAW_LANDMARKS:], [tf.shape(chosen)[0], landmarks.shape[0] - JAW_LANDMARKS]

@@ -1,13 +1,16 @@
 """A z-buffer in plain TensorFlow: which triangle each pixel sees, batched and perspective-correct.
 
-A camera-space point becomes h = (cx d + f X, cy d - f Y, d) with depth d = -Z; its pixel is (h_x / d, h_y / d). Seen from
-the pixel centre (x, y), a triangle with corners h_i is the 2D triangle of u_i = (h_x - d x, h_y - d y), and the areas
-e_i = u_k x u_j are its barycentric coordinates up to scale: perspective-correct, and valid also for a triangle that
-passes behind the camera (homogeneous rasterisation, Olano and Greer 1997). Two triangles get exactly opposite values on
-a common edge, so that no pixel falls between them.
+A camera-space point becomes h = (cx d + f X, cy d - f Y, d) with depth d = -Z; its pixel is
+(h_x / d, h_y / d). Seen from the pixel centre (x, y), a triangle of corners h_i is the 2D triangle
+of u_i = (h_x - d x, h_y - d y), and the areas e_i = u_k x u_j are its barycentric coordinates up to
+scale: perspective-correct, and valid also for a triangle that passes behind the camera (homogeneous
+rasterisation, Olano and Greer 1997). Two triangles get exactly opposite values on a common edge, so
+that no pixel falls between them.
 
-Steps: (1) the box of pixel centres of every triangle; (2) one candidate for each pixel of each box; (3) barycentrics
-and depth of every candidate; (4) the nearest candidate of each pixel. Conventions: see the docstring of `tfface`.
+Steps: (1) the box of pixel centres of every triangle; (2) one candidate for each pixel of each box;
+(3) barycentrics and depth of every candidate; (4) the nearest candidate of each pixel.
+Index arithmetic is in int64, which GPUs do themselves (TensorFlow computes int32 on the host).
+Conventions: see `tfface`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ from typing import Any
 
 import tensorflow as tf
 
-_TWO_TO_32 = 1 << 32
 _MARGIN = 1e-2  # pixels by which boxes are widened against rounding; step (3) decides
 
 
@@ -87,7 +89,7 @@ def rasterize(
     barycentrics, depth, hit = _intersect(seen, column, row, near, cull_back_faces)
 
     pixel = (owner // triangle_count * height + row) * width + column
-    nearest = _nearest(tf.where(hit, pixel, -1), depth, batch * height * width)
+    nearest = _nearest(tf.where(hit, pixel, -1), depth, tf.cast(batch * height * width, tf.int32))
     values = tf.concat([barycentrics, depth[None]], axis=0)
     values = tf.gather(tf.pad(tf.transpose(values), [[1, 0], [0, 0]]), nearest + 1)
     triangle = tf.cast(owner % triangle_count, tf.int32)
@@ -143,9 +145,7 @@ def render(
     Returns:
         `[B, H, W, 4]`: RGB (not clipped) and coverage (1 on the mesh, 0 on the background).
     """
-    seen = rasterize(
-        vertices_camera, triangles, focal_length, principal_point, height, width
-    )
+    seen = rasterize(vertices_camera, triangles, focal_length, principal_point, height, width)
     coverage = tf.cast(seen.mask, colours.dtype)[..., None]
     surface = interpolate(colours, seen, triangles)
     composite = surface + (1 - coverage) * tf.cast(background, colours.dtype)
@@ -174,14 +174,17 @@ def _pixel_boxes(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """First pixel and size of the box of pixel centres of each triangle, both `(2, n)` int64."""
     depth = corners[:, 2]
-    in_front = tf.reduce_all(depth >= near, axis=0)
-    visible = tf.reduce_any(depth >= near, axis=0)
+    in_front = tf.reduce_min(depth, axis=0) >= near
+    visible = tf.reduce_max(depth, axis=0) >= near
     points = corners[:, :2] / tf.where(depth >= near, depth, 1.0)[:, None]
     if cull_back_faces:
         (ax, ay), (bx, by) = (tf.unstack(points[k] - points[0]) for k in (1, 2))
         visible &= ~in_front | (ax * by <= ay * bx)  # y points down: front faces turn clockwise
     last = tf.constant([[width - 1], [height - 1]], tf.float32)
-    # A triangle that passes behind the camera may be seen anywhere.
+    # A triangle that passes behind the camera may be seen anywhere, unless it is all to one side.
+    below = tf.reduce_max(corners[:, :2], axis=0) >= 0
+    above = tf.reduce_min(corners[:, :2] - (last + 1) * depth[:, None], axis=0) <= 0
+    visible &= tf.reduce_all(below & above, axis=0)
     low = tf.where(in_front, tf.reduce_min(points, axis=0) - 0.5 - _MARGIN, 0.0)
     high = tf.where(in_front, tf.reduce_max(points, axis=0) - 0.5 + _MARGIN, last)
     low, high = tf.maximum(tf.math.ceil(low), 0.0), tf.minimum(tf.floor(high), last)
@@ -191,12 +194,13 @@ def _pixel_boxes(
 
 
 def _box_pixels(low: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Lists the pixels of all boxes `(2, n)`: for each, the number of its box, its column and row."""
+    """Lists the pixels of all boxes `(2, n)`: for each, its box, column and row, `(P,)` int64."""
     counts = size[0] * size[1]
     starts = tf.cumsum(counts, exclusive=True)
     total = tf.reduce_sum(counts)
-    started = tf.math.unsorted_segment_sum(tf.ones_like(starts), starts, total + 1)
-    owner = tf.cumsum(started[:-1]) - 1  # boxes that start at or before each place
+    ones = tf.ones_like(starts, tf.int32)  # GPUs sum segments of int32, not of int64
+    started = tf.math.unsorted_segment_sum(ones, starts, tf.cast(total + 1, tf.int32))
+    owner = tf.cumsum(tf.cast(started[:-1], tf.int64)) - 1  # boxes that start by each place
     table = tf.stack([low[0], low[1], size[0], starts], axis=-1)
     first_column, first_row, columns, start = tf.unstack(tf.transpose(tf.gather(table, owner)))
     offset = tf.range(total) - start
@@ -224,12 +228,12 @@ def _intersect(
 
 
 def _nearest(pixel: tf.Tensor, depth: tf.Tensor, pixel_count: tf.Tensor) -> tf.Tensor:
-    """Number of the candidate with the least depth in each pixel, -1 where there is none.
+    """Number of the candidate with the least depth in each pixel (int64), -1 where there is none.
 
-    Bits of positive floats sort like integers: (depth, candidate) packed in an int64 has its
-    minimum at the nearest candidate, with all bits of the depth. A negative `pixel` is left out.
+    A negative `pixel` is left out; of equally deep candidates the first is taken.
     """
-    order = tf.range(tf.size(depth, out_type=tf.int64))
-    key = tf.cast(tf.bitcast(depth, tf.int32), tf.int64) * _TWO_TO_32 + order
-    least = tf.math.unsorted_segment_min(key, pixel, pixel_count)
-    return tf.where(least < tf.int64.max, least % _TWO_TO_32, -1)
+    least = tf.math.unsorted_segment_min(depth, pixel, pixel_count)
+    wins = (pixel >= 0) & (depth == tf.gather(least, tf.maximum(pixel, 0)))
+    number = tf.cast(tf.range(tf.size(depth, tf.int64)), tf.int32)
+    first = tf.math.unsorted_segment_min(number, tf.where(wins, pixel, -1), pixel_count)
+    return tf.where(first < tf.int32.max, tf.cast(first, tf.int64), -1)

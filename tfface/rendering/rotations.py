@@ -34,8 +34,8 @@ def axis_angle(rotation: tf.Tensor) -> tf.Tensor:
     """Axis-angle vector of a rotation matrix, the inverse of `rotation_matrix`.
 
     Goes through the unit quaternion q of R: the matrix 4 q q^T is linear in R, and its row with the
-    largest diagonal entry is q up to scale without cancellation. The angle is in [0, pi]; at exactly pi
-    the sign of the axis is arbitrary.
+    largest diagonal entry is q up to scale without cancellation. The angle is in [0, pi]; at
+    exactly pi the sign of the axis is arbitrary.
 
     Args:
         rotation: `[..., 3, 3]` rotation matrices.
@@ -66,7 +66,7 @@ def sinc_of_square(squared: tf.Tensor) -> tf.Tensor:
     """sin(t) / t as a function of t^2: analytic in its argument, so its gradient at 0 is finite."""
     small = squared < _SERIES_BELOW
     series = 1 - squared / 6 * (1 - squared / 20 * (1 - squared / 42))
-    angle = tf.sqrt(tf.where(small, tf.ones_like(squared), squared))  # no sqrt at 0, where it is steep
+    angle = tf.sqrt(tf.where(small, tf.ones_like(squared), squared))  # the root is steep at 0
     return tf.where(small, series, tf.sin(angle) / angle)
 
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 def sample_bilinear(images: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     """Bilinear interpolation between pixel centres, clamped at the border: I(u) of eq. (8).
 
-    Differentiable in the positions (piecewise: the gradient is the local slope of the image, and zero along an
-    axis on which the position lies outside of the outermost pixel centres) and in the images. The scatter of the
-    image gradient is only computed where something upstream asks for it.
+    Differentiable in the positions (piecewise: the gradient is the local slope of the image, and
+    zero along an axis on which the position lies outside of the outermost pixel centres) and in the
+    images. The scatter of the image gradient is only computed where something upstream asks for it.
 
     Args:
         images: `[B, H, W, C]` floating.
@@ -44,7 +44,7 @@ def _neighbours(position: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     """Indices of the two pixel centres around a coordinate, and the weight of the second."""
     last = tf.cast(size - 1, position.dtype)
     position = tf.clip_by_value(position - 0.5, tf.zeros_like(last), last)
-    first = tf.minimum(tf.floor(position), tf.maximum(last - 1, 0))  # a full cell also at the far border
+    first = tf.minimum(tf.floor(position), tf.maximum(last - 1, 0))  # a cell at the far border too
     weight = position - tf.stop_gradient(first)
     index = tf.cast(first, tf.int32)
     return index, tf.minimum(index + 1, size - 1), weight

@@ -7,10 +7,9 @@ import tensorflow as tf
 from tfface.rendering.spherical_harmonics import sh_shading
 
 
-def lambertian_colours(
-    albedo: tf.Tensor, normals: tf.Tensor, illumination: tf.Tensor
-) -> tf.Tensor:
-    """Radiosity of a Lambertian surface under distant light, C = r * sum_b gamma_b H_b(n) (eq. (4)).
+def lambertian_colours(albedo: tf.Tensor, normals: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
+    """Radiosity of a Lambertian surface under distant light, C = r * sum_b gamma_b H_b(n) (eq.
+    (4)).
 
     Args:
         albedo: `[B, V, 3]` reflectance r.

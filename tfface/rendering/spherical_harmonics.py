@@ -1,6 +1,7 @@
-"""Real spherical harmonics of three bands: the one place where their order and constants are written.
+"""Real spherical harmonics of three bands; their order and constants are written only here.
 
-Order: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2; orthonormal over the unit sphere, no Condon-Shortley sign.
+Order: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2; orthonormal over the unit sphere, without the
+Condon-Shortley sign.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfface.code import CodeLayout
+from tfface.config import OptimizerConfig
+from tfface.optimizers import make_optimizer
 
 
 class FaceSystem(keras.Model):
@@ -26,6 +28,9 @@ class FaceSystem(keras.Model):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._term_trackers: dict[str, keras.metrics.Mean] = {}
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True  # the encoder is built when it is made
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> dict[str, tf.Tensor]:
         """Images `[B, S, S, 3]` in [0, 1] -> the parts of the code."""
@@ -52,6 +57,10 @@ class FaceSystem(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return tf.add_n(list(terms.values())) / replicas
 
+    def make_optimizer(self, config: OptimizerConfig, total_steps: int) -> keras.Optimizer:
+        """Returns the configured optimiser; `multipliers` name parts of the code."""
+        return make_optimizer(**config.model_dump(), total_steps=total_steps)
+
     def track_terms(self, names: tuple[str, ...]) -> None:
         """Declares the names that `loss_terms` returns, to be shown and logged as metrics."""
         self._term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
@@ -70,3 +79,15 @@ class FaceSystem(keras.Model):
         local = tf.nest.map_structure(lambda t: strategy.experimental_local_results(t)[0], batch)
         with strategy.scope():
             self._symbolic_build(data_batch=local)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        return self._reducible(super().train_step(data))
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        return self._reducible(super().test_step(data))
+
+    def _reducible(self, logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Gives scalars the axis over which Keras averages the logs of several workers."""
+        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+        return logs

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfface.code import CodeLayout
 from tfface.config import DataConfig, LossesConfig
 from tfface.data.training_data import training_data
-from tfface.encoders import build_encoder
+from tfface.encoders import build_encoder, load_published_weights
 from tfface.layers.code_head import CodeHead
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
 from tfface.losses.landmark import landmark_loss
@@ -24,9 +24,10 @@ from tfface.losses.model_space import gram_matrix, model_space_distance
 from tfface.losses.photometric import reweighted_photometric_loss
 from tfface.losses.regularization import statistical_regularization
 from tfface.morphable.model import MorphableModel
+from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.sampling import inside_image, sample_bilinear
-from tfface.rendering.visibility import front_facing
+from tfface.rendering.visibility import front_facing, unoccluded
 from tfface.systems.base import FaceSystem
 from tfface.systems.pictures import draw_columns
 
@@ -87,11 +88,15 @@ class MoFA(FaceSystem):
 
     @classmethod
     def of_model(
-        cls, model: MorphableModel, image_size: int, focal_length: float = FOCAL_LENGTH, **options: Any
+        cls,
+        model: MorphableModel,
+        image_size: int,
+        focal_length: float = FOCAL_LENGTH,
+        **options: Any,
     ) -> MoFA:
         """Returns an untrained system for a face model; options as in the constructor."""
         decoder = FaceDecoder.of_model(model, image_size, focal_length)
-        compared = model.regions.get("face", np.ones(model.vertex_count, np.float32))
+        compared = compared_vertices(model, decoder)
         system = cls(decoder, compared, **options)
         system.morphable_model = model
         for name, gram in system.grams.items():
@@ -177,8 +182,9 @@ class MoFA(FaceSystem):
         """Images `[B, S, S, 3]` in [0, 1] -> the code's parts and the posed, lit face.
 
         Returns:
-            The parts, and what `FaceDecoder` gives: `vertices`, `albedo`, `landmarks` and so on,
-            with the camera of the crop: `focal_length` `[B]` and `principal_point` `[B, 2]`, px.
+            The parts, the flat `code` `[B, N]`, what `FaceDecoder` gives (`vertices`, `landmarks`
+            and so on; `albedo` are colours here, not coefficients), and `camera`, that of the
+            crop: `focal_length` `[B]` and `principal_point` `[B, 2]` in pixels.
         """
         parts = self(images, training=False)
         size, count = float(self.image_size), tf.shape(images)[0]
@@ -186,7 +192,16 @@ class MoFA(FaceSystem):
             "focal_length": tf.fill([count], self.decoder.focal_length * size),
             "principal_point": tf.fill([count, 2], size / 2),
         }
-        return {**parts, **self.decoder(parts), **camera}
+        code = self.layout.join(parts)
+        return {**parts, "code": code, **self.decoder(parts), "camera": camera}
+
+    def load_encoder_weights(self, path: str) -> None:
+        """Loads published AlexNet or VGG-Face weights from the user's file.
+
+        Raises:
+            WeightsError: if the file does not hold this encoder's weights.
+        """
+        load_published_weights(self.encoder.get_layer(self.encoder_name), path)
 
     def render(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images `[B, S, S, 3]` -> the columns of an image grid (see `draw_columns`)."""
@@ -207,6 +222,7 @@ class MoFA(FaceSystem):
             "landmarks": self.decoder.landmark_vertices,
             "contour": self.decoder.contour,
             "uv": self.morphable_model.uv,
+            "compared": self.compared,
         }
 
     @property
@@ -236,3 +252,21 @@ class MoFA(FaceSystem):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MoFA:
         decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
         return cls(decoder, losses=LossesConfig(**config.pop("losses")), **config)
+
+
+def compared_vertices(model: MorphableModel, decoder: FaceDecoder) -> np.ndarray:
+    """Weights `(V,)` of the photometric loss: the region `face`, without what lies inside.
+
+    Facing alone would compare eyeballs with the lids before them: a vertex counts only if on the
+    mean face it is seen from the front or from one of the sides.
+    """
+    weights = model.regions.get("face", np.ones(model.vertex_count, np.float32))
+    turns = tf.constant([[0.0, yaw, 0.0] for yaw in (-0.6, 0.0, 0.6)])
+    rotation = rotation_matrix(turns)
+    translation = tf.tile(tf.constant([decoder.initial_translation]), [3, 1])
+    mean = tf.tile(tf.constant(model.mean[None], tf.float32), [3, 1, 1])
+    points = to_camera_space(mean, rotation, translation)
+    size = 512
+    seen = unoccluded(points, tf.constant(model.triangles), decoder.focal_length * size, size)
+    seen &= front_facing(rotate(decoder.normals(mean), rotation), points)
+    return np.where(tf.reduce_any(seen, axis=0), weights, 0.0).astype(np.float32)

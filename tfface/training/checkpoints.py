@@ -7,6 +7,7 @@ import math
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class RunCheckpoint(keras.callbacks.Callback):
                 self._write(epoch + 1, arrays)
         if self.chief:
             text = json.dumps(self.history, indent=1)
-            _replace(self.folder.parent / "history.json", lambda path: path.write_text(text))
+            write_by_rename(self.folder.parent / "history.json", lambda path: path.write_text(text))
 
     def _write(self, epoch: int, arrays: dict[str, np.ndarray]) -> None:
         state = json.dumps({"format": FORMAT, "epoch": epoch, "history": self.history})
@@ -73,7 +74,7 @@ class RunCheckpoint(keras.callbacks.Callback):
             with path.open("wb") as file:
                 np.savez(file, state=np.array(state), **arrays)  # type: ignore[arg-type]
 
-        _replace(self.folder / f"epoch-{epoch:04d}.npz", save)
+        write_by_rename(self.folder / f"epoch-{epoch:04d}.npz", save)
         for old in sorted(self.folder.glob("epoch-*.npz"))[:-KEPT]:
             old.unlink()
 
@@ -151,7 +152,7 @@ def _named(owner: str, variables: list[Any]) -> Variables:
     }
 
 
-def _replace(path: Path, write: Any) -> None:
+def write_by_rename(path: Path, write: Callable[[Path], Any]) -> None:
     """Calls `write(temporary path)` and renames the result, or leaves nothing."""
     temporary = path.with_name(f".{path.name}.writing")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.config import Config, ConfigError, load_config
+from tfface.data.records import record_files
+from tfface.encoders.errors import WeightsError
 from tfface.export import ExportError, export_system
 from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
@@ -25,6 +26,7 @@ from tfface.training.checkpoints import (
     latest_checkpoint,
     restore_checkpoint,
     restore_weights,
+    write_by_rename,
 )
 from tfface.training.distribution import is_chief, make_strategy, share_batches, wait_for_all
 from tfface.visualization.tensorboard import FacePictures
@@ -33,6 +35,7 @@ from tfface.visualization.tensorboard import FacePictures
 USER_ERRORS = (
     ConfigError,
     FaceModelError,
+    WeightsError,
     CheckpointError,
     DivergedError,
     ExportError,
@@ -80,12 +83,13 @@ def train(config: Config, resume: bool = False) -> History:
         resume: Go on from the last checkpoint of `config.output`, if it has one.
 
     Raises:
-        ConfigError: devices or output folder do not fit.
+        ConfigError: records, devices or output folder do not fit.
         CheckpointError: the checkpoint was made by another model.
         ExportError: the exported model computes something else; nothing of it is left.
         OSError: the output folder cannot be written.
     """
     folder = RunFolder(Path(config.output))
+    _check_records(config)
     with _precision(config.training.mixed_precision):
         strategy = make_strategy(config.training)
         chief = is_chief(strategy)
@@ -133,6 +137,14 @@ def describe_run(config: Config) -> str:
     )
 
 
+def _check_records(config: Config) -> None:
+    for key in ("records", "validation_records"):
+        try:
+            record_files(getattr(config.data, key))
+        except ValueError as error:
+            raise ConfigError(f"data.{key}: {error}") from None
+
+
 def _prepare(folder: RunFolder, config: Config, resume: bool, chief: bool) -> None:
     """Makes the folder, or says in time why it cannot be used."""
     if not resume and latest_checkpoint(folder.checkpoints):
@@ -142,9 +154,7 @@ def _prepare(folder: RunFolder, config: Config, resume: bool, chief: bool) -> No
         )
     if chief:
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        temporary = folder.config.with_name(".config.yaml.writing")
-        temporary.write_text(config.to_yaml())
-        os.replace(temporary, folder.config)
+        write_by_rename(folder.config, lambda path: path.write_text(config.to_yaml()))
 
 
 def _built_system(config: Config) -> FaceSystem:
@@ -164,7 +174,8 @@ def _compiled_system(config: Config) -> FaceSystem:
 def _plain_copy(system: FaceSystem, config: Config) -> FaceSystem:
     """A float32 system outside any strategy, as an export wants, with the same weights."""
     copy = _built_system(config)
-    copy.set_weights(system.get_weights())
+    for target, source in zip(copy.variables, system.variables, strict=True):
+        target.assign(tf.convert_to_tensor(source))
     return copy
 
 

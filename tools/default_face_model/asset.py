@@ -73,15 +73,22 @@ def assemble(geometry: dict[str, Any], appearance: dict[str, np.ndarray], points
     return arrays
 
 
-def measurements(arrays: dict[str, np.ndarray], geometry: dict[str, Any]) -> dict[str, float]:
+def measurements(geometry: dict[str, Any], points: np.ndarray) -> dict[str, float]:
     """Returns distances on the mean in mm, to be compared with human ones."""
-    coarse = geometry["coarse_mean"]
-    eyes = [coarse[geometry["part"] == part] for part in (LEFT_EYE, RIGHT_EYE)]
-    return {
-        "pupils": float(eyes[0][0, 0] - eyes[1][0, 0]),
-        "head_height_without_neck": float("nan"),
-        "ear_to_ear": float(np.ptp(coarse[geometry["part"] == SKIN, 0])),
+    skin = geometry["coarse_mean"][geometry["part"] == SKIN]
+    left, right = (geometry["coarse_mean"][geometry["part"] == part]
+                   for part in (LEFT_EYE, RIGHT_EYE))
+    distances = {
+        "pupils": left[0, 0] - right[0, 0],
+        "outer_eye_corners": np.linalg.norm(points[36] - points[45]),
+        "inner_eye_corners": np.linalg.norm(points[39] - points[42]),
+        "mouth_corners": np.linalg.norm(points[48] - points[54]),
+        "jaw_width_at_ear_lobes": np.linalg.norm(points[2] - points[14]),
+        "sellion_to_chin": np.linalg.norm(points[27] - points[8]),
+        "crown_to_chin": skin[:, 1].max() - points[8, 1],
+        "nose_to_occiput": np.ptp(skin[skin[:, 1] > 0.0, 2]),
     }
+    return {name: round(float(value), 1) for name, value in distances.items()}
 
 
 def write_asset(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> None:

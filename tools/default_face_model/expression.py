@@ -132,8 +132,8 @@ class ExpressionSampler:
 
     def _lids(self, row: np.ndarray) -> None:
         kind = self._rng.choice(["eyeBlink", "eyeSquint", "eyeWide"], p=[0.5, 0.25, 0.25])
-        # MakeHuman's blink closes the lids at about 0.75.
-        self._both(row, kind, 0.3, 0.8)
+        # The blink closes the lids at about 0.75; wide eyes bulge above 0.6.
+        self._both(row, kind, 0.2, 0.55 if kind == "eyeWide" else 0.8)
         if self._rng.random() < 0.15:
             row[self._index[kind + SIDES[self._rng.integers(2)]]] = 0.0
 
@@ -158,7 +158,7 @@ class ExpressionSampler:
             self._both(row, "noseSneer", 0.0, 0.6)
         elif mood == 2:  # surprise
             self._both(row, "browOuterUp", 0.3, 1.0)
-            self._both(row, "eyeWide", 0.2, 1.0)
+            self._both(row, "eyeWide", 0.1, 0.6)
             self._set(row, "jawOpen", 0.05, 0.6)
         elif mood == 3:  # disgust
             self._both(row, "noseSneer", 0.3, 1.0)

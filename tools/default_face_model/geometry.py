@@ -24,11 +24,13 @@ EYE_SEGMENTS = 24
 # The ball just inside the helper's, so that the lids' inner rims stay in front of it.
 EYE_RADIUS_FACTOR = 0.985
 # The strips of teeth follow the lips' inside closely; drawn back, they stay behind thin lips.
-TEETH_WIDTH_FACTOR = 0.9
-TEETH_BACK_MM = 3.5
+TEETH_WIDTH_FACTOR = 0.87
+TEETH_BACK_MM = 4.5
 # The helper's strips meet at the lips' line; real upper incisors end below it, the lower ones behind.
 UPPER_TEETH_DOWN_MM = 3.0
 LOWER_TEETH_DOWN_MM = 5.0
+# The lower strip rises towards the back, where it would show as a wedge in an open mouth.
+LOWER_TEETH_SLOPE = 0.35
 # The lips' inner rim: skin vertices behind it are the mouth's bag.
 INNER_MOUTH_LOOP_START = 540
 
@@ -68,8 +70,10 @@ class Head:
         teeth = self.part == TEETH
         vertices[teeth, 0] *= TEETH_WIDTH_FACTOR
         vertices[teeth, 2] -= TEETH_BACK_MM
-        vertices[teeth, 1] -= np.where(self.upper_teeth[teeth], UPPER_TEETH_DOWN_MM,
-                                       LOWER_TEETH_DOWN_MM)
+        upper, lower = self.upper_teeth, teeth & ~self.upper_teeth
+        vertices[upper, 1] -= UPPER_TEETH_DOWN_MM
+        depth = vertices[lower, 2]
+        vertices[lower, 1] -= LOWER_TEETH_DOWN_MM + LOWER_TEETH_SLOPE * (depth.max() - depth)
         return vertices
 
 

@@ -92,7 +92,7 @@ class HeadGenerator:
         extremes = np.stack([-weight, weight, -muscle, muscle], axis=1).clip(0.0) / 2.0
         build = np.concatenate([1.0 - extremes.sum(1, keepdims=True), extremes], axis=1)
         sliders = rng.normal(size=(count, len(self.sliders))) * self._widths
-        one_sided = np.array([not s.negative.any() for s in self.sliders])
+        one_sided = np.array([s.one_sided for s in self.sliders])
         sliders = np.where(one_sided, abs(sliders), sliders) + self._offsets
         asymmetry = rng.normal(size=(count, len(self.asymmetries))) * ASYMMETRY_WIDTH
         warps = rng.normal(size=(count, len(self._warp_basis))) * self._warp_mm
@@ -226,3 +226,12 @@ def principal_modes(deviations: np.ndarray, weights: np.ndarray, count: int
     coefficients = u * np.sqrt(len(flat))
     modes = flat.T @ coefficients / len(flat)
     return modes.reshape(*deviations.shape[1:], count), coefficients
+
+
+def residual_rms(deviations: np.ndarray, modes: np.ndarray, weights: np.ndarray) -> float:
+    """Returns the weighted rms distance (mm) between deviations (N, V, 3) and their best fits."""
+    scale = np.repeat(np.sqrt(weights / weights.sum()), 3)
+    flat = deviations.reshape(len(deviations), -1) * scale
+    basis = modes.reshape(-1, modes.shape[-1]) * scale[:, None]
+    coefficients = np.linalg.lstsq(basis, flat.T, rcond=None)[0]
+    return float(np.sqrt(((flat.T - basis @ coefficients) ** 2).sum(0).mean()))

@@ -14,6 +14,7 @@ from default_face_model.identity import (
     face_weights,
     principal_modes,
     reference_displacement,
+    residual_rms,
 )
 from default_face_model.offsets import SLIDER_OFFSETS
 from default_face_model.sources import Sources
@@ -25,6 +26,7 @@ PUPIL_DISTANCE_MM = 63.0
 IDENTITY_MODES, EXPRESSION_MODES = 80, 64
 IDENTITY_DRAWS, EXPRESSION_DRAWS = 1600, 3000
 IDENTITY_SAMPLES, EXPRESSION_SAMPLES = 1200, 512
+HELD_OUT_DRAWS = 100
 MIRROR_X = np.array([-1.0, 1.0, 1.0])
 
 
@@ -35,7 +37,8 @@ def build_shape(sources: Sources, seed: int) -> dict[str, Any]:
     the cage; `subdivision`, the sparse (V, Vc) matrix from the cage to the fine mesh, whose first Vc
     rows are the coarse mesh; `quads`, `fine_quads`, `coarse_triangles`, `fine_triangles`; `uv`,
     `fine_uv`; `part`, `fine_part`; `base_index`; `eye_direction`, `fine_eye_direction`; `symmetry`,
-    `fine_symmetry`; `coarse_mean`, `fine_mean`; `identity_samples`, `expression_samples` in sigmas.
+    `fine_symmetry`; `coarse_mean`, `fine_mean`; `identity_samples`, `expression_samples` in sigmas; `held_out_residual_mm`,
+    the rms distance on the face by which the modes miss heads that they were not made from.
 
     Args:
         sources: the packages.
@@ -52,6 +55,9 @@ def build_shape(sources: Sources, seed: int) -> dict[str, Any]:
     mean = _symmetric(heads.mean(0), head)
     scale = PUPIL_DISTANCE_MM / _pupil_distance(mean, head)
     modes, samples = principal_modes((heads - mean) * scale, weights, IDENTITY_MODES)
+    held_out = align(generator.heads(generator.draw(HELD_OUT_DRAWS, np.random.default_rng(seed + 1))),
+                     mean, weights)
+    residual = residual_rms((held_out - mean) * scale, modes, weights)
     mean = (mean - _origin(mean, head)) * scale
 
     reference = mesh.vertices + reference_displacement(sources, len(mesh.vertices))
@@ -66,6 +72,7 @@ def build_shape(sources: Sources, seed: int) -> dict[str, Any]:
         "control_expression": expression,
         "identity_samples": samples[:IDENTITY_SAMPLES],
         "expression_samples": drawn[:EXPRESSION_SAMPLES],
+        "held_out_residual_mm": residual,
         **_levels(head, mean),
     }
 

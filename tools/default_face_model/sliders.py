@@ -1,7 +1,8 @@
 """The sliders of MakeHuman's modelling tool that shape a head, as displacements of the head's vertices.
 
-A slider runs over [-1, 1]: its positive side adds one target, its negative side another. Left and right
-sliders of the same kind are tied into a symmetric one; the `asym` targets give the asymmetry.
+A slider runs over [-1, 1]: its positive side adds one target, its negative side another, or takes the
+same one away where it has no opposite. Left and right sliders of the same kind are tied into a symmetric
+one; the `asym` targets give the asymmetry.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class Slider:
     name: str
     positive: np.ndarray
     negative: np.ndarray
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether MakeHuman has a target only for the positive side."""
+        return "+" not in self.name
 
 
 def pair_names(names: list[str]) -> dict[str, tuple[str, str | None]]:
@@ -76,7 +82,8 @@ class HeadTargets:
             for name, targets in pair_names(self._sources.target_names(folder)).items():
                 if name.startswith("r-"):
                     continue
-                positive, negative = (self._tied(folder, t) for t in targets)
+                positive = self._tied(folder, targets[0])
+                negative = -positive if targets[1] is None else self._tied(folder, targets[1])
                 result.append(Slider(name.removeprefix("l-"), positive, negative))
         return result
 
@@ -90,9 +97,7 @@ class HeadTargets:
                                      self.displacement(f"asym/{other}")))
         return result
 
-    def _tied(self, folder: str, name: str | None) -> np.ndarray:
-        if name is None:
-            return np.zeros_like(self._placed)
+    def _tied(self, folder: str, name: str) -> np.ndarray:
         sides = [name] if not name.startswith("l-") else [name, f"r-{name[2:]}"]
         return sum((self.displacement(f"{folder}/{side}") for side in sides),
                    np.zeros_like(self._placed))

@@ -19,6 +19,7 @@ from tfface.morphable.readers.files import PathLike, wrong
 from tfface.morphable.readers.registration import register
 
 SKIN = (0.72, 0.56, 0.50)  # sRGB: what a model without colours wears
+FACE_DISTANCE = 3.0  # mm: what cannot be brought nearer to the template is no face
 HUMAN_SIZE = (60.0, 800.0)  # mm: the largest side of a face mask to that of a head with shoulders
 
 
@@ -57,9 +58,9 @@ def assemble(published: PublishedModel, template: MorphableModel | None = None) 
         template: An annotated model; the default face model if None.
 
     Raises:
-        FaceModelError: if the mesh cannot be a face in millimetres.
+        FaceModelError: if the mesh cannot be a face in millimetres, looking along z.
     """
-    template = load_default_face_model() if template is None else template
+    template = load_default_face_model("coarse") if template is None else template
     mean = np.asarray(published.mean, np.float32)
     size = float(np.ptp(mean, axis=0).max())
     if not HUMAN_SIZE[0] <= size <= HUMAN_SIZE[1]:
@@ -71,6 +72,9 @@ def assemble(published: PublishedModel, template: MorphableModel | None = None) 
             raise wrong(published.path, expected, f"landmark {number} on vertex {vertex}")
     triangles = outward(mean, published.triangles)
     registration = register(template, mean, triangles, published.known)
+    if registration.distance > FACE_DISTANCE:
+        expected = f"a face looking along z, within {FACE_DISTANCE} mm of {template.name}"
+        raise wrong(published.path, expected, f"{registration.distance:.1f} mm, bent and all")
     return MorphableModel(
         name=published.name,
         source=published.source,

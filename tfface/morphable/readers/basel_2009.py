@@ -95,8 +95,9 @@ def _require_whole(path: Path) -> None:
     """Walks the variables of a MATLAB 5 file: SciPy skips unneeded ones even if cut short."""
     size = path.stat().st_size
     with open(path, "rb") as file:
-        order = {b"IM": "<", b"MI": ">"}.get(file.read(128)[126:])
-        if order is None:
+        head = file.read(128)
+        order = {b"IM": "<", b"MI": ">"}.get(head[126:])
+        if order is None or not head.startswith(b"MATLAB 5"):
             return  # another format, which SciPy names
         while (start := file.tell()) < size:
             tag = file.read(8)

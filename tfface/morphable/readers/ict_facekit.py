@@ -64,8 +64,10 @@ def read_ict_facekit(folder: PathLike, template: MorphableModel | None = None) -
     keep = np.unique(neutral.triangles[opaque])
     number = np.full(len(neutral.vertices), -1)
     number[keep] = np.arange(len(keep))
+    identity = _modes(neutral, identities, keep)
+    expression = _modes(neutral, expressions, keep)
     if max(known, default=0) >= len(number) or min(number[known], default=0) < 0:
-        raise wrong(folder / INDICES, f"landmarks on the {len(keep)} opaque vertices", known)
+        raise wrong(folder / INDICES, f"landmarks on the {len(keep)} opaque vertices", max(known))
     tiles = np.ceil(max(1.0, float(neutral.uv[keep, 0].max())))
     published = PublishedModel(
         path=folder,
@@ -74,8 +76,8 @@ def read_ict_facekit(folder: PathLike, template: MorphableModel | None = None) -
         "Physically-Based Face Attributes, CVPR 2020",
         licence="MIT",
         mean=neutral.vertices[keep] * MM_PER_UNIT,
-        identity=_modes(neutral, identities, keep),
-        expression=_modes(neutral, expressions, keep),
+        identity=identity,
+        expression=expression,
         triangles=number[neutral.triangles[opaque]],
         albedo_mean=_colours(neutral)[keep],
         uv=neutral.uv[keep] / [tiles, 1.0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def read_obj_vertices(path: Path) -> tuple[np.ndarray, int]:
         FaceModelError: if it holds no vertices, a vertex line without three numbers, or was cut
             within a line.
     """
-    lines = _lines(path)
-    return _numbers(path, lines, b"v", 3), sum(line.startswith(b"f ") for line in lines)
+    text = _text(path)
+    return _numbers(path, text, b"v", 3), text.count(b"\nf ")
 
 
 def read_obj(path: Path) -> ObjMesh:
@@ -40,14 +41,14 @@ def read_obj(path: Path) -> ObjMesh:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        FaceModelError: if it is not an OBJ mesh with faces, or was cut short.
+        FaceModelError: if it is not an OBJ mesh with faces, or was cut within a line.
     """
-    lines = _lines(path)
-    vertices, texture = _numbers(path, lines, b"v", 3), _numbers(path, lines, b"vt", 2)
+    text = _text(path)
+    vertices, texture = _numbers(path, text, b"v", 3), _numbers(path, text, b"vt", 2)
     corners: list[list[tuple[int, int]]] = []
     materials: list[str] = []
     material = ""
-    for line in lines:
+    for line in text.split(b"\n"):
         if line.startswith(b"usemtl "):
             material = line.split()[1].decode("utf-8", "replace")
         elif line.startswith(b"f "):
@@ -71,11 +72,11 @@ def read_obj(path: Path) -> ObjMesh:
     return ObjMesh(vertices, index[..., 0].astype(np.int32), names, uv, len(corners))
 
 
-def _lines(path: Path) -> list[bytes]:
+def _text(path: Path) -> bytes:
     text = require_file(path, "an OBJ mesh").read_bytes()
     if not text.endswith(b"\n"):
         raise wrong(path, "an OBJ mesh whose last line is whole", repr(text[-20:]))
-    return text.split(b"\n")
+    return b"\n" + text
 
 
 def _corner(path: Path, word: bytes) -> tuple[int, int]:
@@ -86,18 +87,14 @@ def _corner(path: Path, word: bytes) -> tuple[int, int]:
         raise wrong(path, "face corners 'vertex/texture'", word.decode("latin1")) from None
 
 
-def _numbers(path: Path, lines: list[bytes], key: bytes, columns: int) -> np.ndarray:
-    rows = [line.split()[1 : columns + 1] for line in lines if line.startswith(key + b" ")]
+def _numbers(path: Path, text: bytes, key: bytes, columns: int) -> np.ndarray:
+    """Returns the first numbers of every line that begins with `key`, as `(*, columns)`."""
+    number = rb"[ \t]+([-+.0-9eE]+)"
+    rows = re.findall(rb"^" + key + number * columns, text, re.MULTILINE)
+    expected, count = f"{columns} numbers in '{key.decode()}' lines", text.count(b"\n" + key + b" ")
+    if len(rows) != count or not count:
+        raise wrong(path, expected, f"them in {len(rows)} of {count} such lines")
     try:
-        table = np.array(rows, np.float32).reshape(-1, columns)
-    except ValueError:
-        bad = next((b" ".join(row) for row in rows if len(row) != columns), b"text").decode(
-            "latin1"
-        )
-        expected = f"{columns} numbers in every '{key.decode()}' line"
-        raise wrong(path, expected, repr(bad)) from None
-    if not len(table):
-        raise wrong(path, f"'{key.decode()}' lines of an OBJ mesh", "none")
-    if not np.isfinite(table).all():
-        raise wrong(path, f"finite '{key.decode()}' lines", "NaN or infinite values")
-    return table
+        return np.array(rows, dtype=bytes).astype(np.float32)
+    except ValueError as error:
+        raise wrong(path, expected, error) from error

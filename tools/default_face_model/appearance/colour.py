@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 # Reflectance of skin without pigment, and absorption of one unit of each pigment (R, G, B).
-BARE_SKIN = np.array([0.76, 0.505, 0.405])
+BARE_SKIN = np.array([0.76, 0.545, 0.455])
 MELANIN = np.array([0.66, 0.86, 1.02])
 HAEMOGLOBIN = np.array([0.06, 0.46, 0.38])
 # Yellow pigments (carotene, bilirubin) take blue only: the olive and sallow undertones.
@@ -18,10 +18,10 @@ YELLOW = np.array([0.0, 0.12, 0.55])
 HAIR = {
     "black": np.array([0.018, 0.015, 0.014]),
     "dark brown": np.array([0.045, 0.030, 0.021]),
-    "brown": np.array([0.105, 0.066, 0.042]),
-    "blond": np.array([0.270, 0.180, 0.095]),
+    "brown": np.array([0.085, 0.052, 0.032]),
+    "blond": np.array([0.235, 0.155, 0.082]),
     "red": np.array([0.170, 0.068, 0.032]),
-    "grey": np.array([0.270, 0.258, 0.245]),
+    "grey": np.array([0.205, 0.190, 0.172]),
 }
 IRIS = {
     "dark brown": np.array([0.028, 0.015, 0.010]),
@@ -44,9 +44,7 @@ def to_linear(srgb: np.ndarray) -> np.ndarray:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def skin_colour(
-    melanin: np.ndarray, haemoglobin: np.ndarray, yellow: np.ndarray
-) -> np.ndarray:
+def skin_colour(melanin: np.ndarray, haemoglobin: np.ndarray, yellow: np.ndarray) -> np.ndarray:
     """Returns linear RGB (..., 3) of skin with the given amounts of pigment."""
     density = (
         np.asarray(melanin)[..., None] * MELANIN

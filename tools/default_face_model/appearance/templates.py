@@ -18,7 +18,7 @@ BROW_HALF = np.array([3.4, 4.0, 3.8, 3.2, 2.4, 1.2])
 HAIR_AZIMUTH = np.array([0.0, 18.0, 33.0, 45.0, 55.0, 63.0, 72.0, 84.0, 98.0, 108.0, 125.0, 180.0])
 HAIR_HEIGHT = np.array([111.0, 110.0, 103.0, 90.0, 74.0, 62.0, 40.0, 42.0, 40.0, 0.0, -32.0, -40.0])
 BEARD_AZIMUTH = np.array([0.0, 10.0, 14.0, 20.0, 32.0, 46.0, 58.0, 66.0, 74.0, 82.0, 90.0])
-BEARD_TOP = np.array([-46.0, -44.0, -40.0, -36.0, -35.0, -29.0, -18.0, 0.0, 25.0, 45.0, 50.0])
+BEARD_TOP = np.array([-44.0, -41.0, -36.0, -33.0, -33.0, -28.0, -17.0, 0.0, 25.0, 45.0, 50.0])
 BEARD_BOTTOM = np.array([-98.0, -98.0, -97.0, -96.0, -93.0, -86.0, -77.0, -67.0, -50.0, -25.0, 0.0])
 AXIS_DEPTH = -70.0
 
@@ -60,8 +60,18 @@ class FaceTemplates:
     def _patch(self, centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
         return self.front * bump(self.place[:, : len(centre)], centre, radii)
 
-    def brows(self, up: float, thickness: float, arch: float, tail: float, gap: float) -> np.ndarray:
-        """Both brows; `up`, `gap` mm, `thickness` a factor, `arch` and `tail` mm of bending."""
+    def brows(
+        self, up: float, thickness: float, arch: float, tail: float, gap: float
+    ) -> np.ndarray:
+        """Both brows; `thickness` is a factor, the others are mm.
+
+        Args:
+            up: moves the brows upwards.
+            thickness: 1 is typical.
+            arch: bends the middle upwards.
+            tail: lengthens the outer end.
+            gap: moves the inner ends apart.
+        """
         outwards = self.place[:, 0] - 0.5 * CANONICAL_PUPILS
         height = self.place[:, 1] - CANONICAL_EYES
         along = (outwards - BROW_OUT[0] - gap) / (BROW_OUT[-1] - BROW_OUT[0] - gap + tail)
@@ -84,7 +94,7 @@ class FaceTemplates:
         line = line - temples * np.exp(-0.5 * ((azimuth - 38.0) / 12.0) ** 2)
         line = line - sideburns * np.exp(-0.5 * ((azimuth - 73.0) / 5.0) ** 2)
         line = line - nape * step(azimuth - 115.0, 15.0)
-        return step(self.place[:, 1] - line, 7.0) * self.head.skin * (1.0 - self.ears)
+        return step(self.place[:, 1] - line, 8.5) * self.head.skin * (1.0 - self.ears)
 
     def beard(self, cheek_line: float) -> np.ndarray:
         """Beard of cheeks, jaw and chin; `cheek_line` moves its upper border, mm downwards."""
@@ -93,14 +103,14 @@ class FaceTemplates:
         height = self.place[:, 1]
         weight = step(top - height, 5.0) * step(height - bottom, 9.0)
         weight = weight * step(86.0 - self.azimuth, 6.0) * (1.0 - self.ears) * self.head.skin
-        below_lip = bump(self.place[:, :2], (9.0, -53.0), (5.0, 3.0))
+        below_lip = bump(self.place[:, :2], (10.0, -53.0), (5.0, 2.5))
         return weight * (1.0 - np.minimum(1.0, self.lips * 1.5)) * (1.0 - 0.6 * below_lip)
 
     def moustache(self) -> np.ndarray:
         """Upper lip: a chevron that thins towards the corners of the mouth."""
         x, height = self.place[:, 0], self.place[:, 1]
         centre = np.interp(x, [0.0, 8.0, 18.0, 26.0, 31.0], [-24.5, -24.0, -27.0, -33.0, -40.0])
-        half = np.interp(x, [0.0, 2.5, 10.0, 20.0, 27.0, 33.0], [2.6, 4.0, 4.4, 3.8, 2.6, 0.0])
+        half = np.interp(x, [0.0, 2.5, 10.0, 20.0, 27.0, 33.0], [3.2, 4.6, 5.2, 4.6, 3.4, 0.0])
         weight = step(half - np.abs(height - centre), 2.2) * step(32.0 - x, 3.0)
         return self.front * weight * (1.0 - np.minimum(1.0, self.lips * 1.5))
 
@@ -110,7 +120,7 @@ class FaceTemplates:
         half_width = np.interp(height, [-95.0, -84.0, -70.0, -60.0], [14.0, 18.0, 20.0, 17.0])
         chin = step(half_width - x, 5.0) * step(-57.5 - height, 4.0) * step(height + 97.0, 8.0)
         line = np.interp(height, [-66.0, -50.0, -36.0], [20.0, 27.0, 29.0])
-        sides = step(3.2 - np.abs(x - line), 2.5) * step(-34.0 - height, 4.0)
+        sides = step(3.8 - np.abs(x - line), 2.5) * step(-34.0 - height, 4.0)
         sides = sides * step(height + 74.0, 5.0)
         patch = bump(self.place[:, :2], (0.0, -54.0), (3.5, 3.5))
         weight = np.maximum(np.maximum(chin, 0.8 * sides), 0.6 * patch)

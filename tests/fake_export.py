@@ -1,0 +1,73 @@
+"""An exported model whose every prediction is the mean face in the middle of the crop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfface.code import CodeLayout
+from tfface.data.framing import centring_translation
+from tfface.morphable.model import MorphableModel
+from tfface.rendering.spherical_harmonics import ambient_illumination
+
+IMAGE_SIZE, FOCAL_LENGTH = 128, 4.5
+
+
+class MeanFace(tf.Module):
+    """`serve` and `decode` as `tfface.export` writes them."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        super().__init__()
+        self.model = model
+        sizes = [getattr(model, part).shape[-1] for part in ("identity", "expression", "albedo")]
+        self.layout = CodeLayout.of_face(*sizes)
+        code = np.zeros((1, self.layout.size), np.float32)
+        code[:, self.layout.parts["translation"].slice] = centring_translation(model, FOCAL_LENGTH)
+        code[:, self.layout.parts["illumination"].slice] = ambient_illumination(0.9).ravel()
+        self.code = tf.constant(code)
+        spec = tf.TensorSpec([None, IMAGE_SIZE, IMAGE_SIZE, 3], tf.uint8)
+        self.serve = tf.function(self._serve, input_signature=[spec])
+        spec = tf.TensorSpec([None, self.layout.size], tf.float32)
+        self.decode = tf.function(self._decode, input_signature=[spec])
+
+    def _serve(self, images):
+        return self.layout.split(tf.tile(self.code, [tf.shape(images)[0], 1]))
+
+    def _decode(self, code):
+        parts, model = self.layout.split(code), self.model
+        shape = tf.constant(model.mean, tf.float32)[None]
+        for name in ("identity", "expression"):
+            basis = tf.constant(getattr(model, name), tf.float32)
+            shape += tf.einsum("vck,bk->bvc", basis, parts[name])
+        albedo = tf.einsum("vck,bk->bvc", tf.constant(model.albedo, tf.float32), parts["albedo"])
+        return {
+            "vertices": shape,
+            "albedo": tf.constant(model.albedo_mean, tf.float32)[None] + albedo,
+            "landmarks": tf.gather(shape, model.landmarks, axis=1),
+        }
+
+
+def write_fake_export(folder: Path, model: MorphableModel) -> Path:
+    """Writes the SavedModel, metadata.json and topology.npz of the mean face."""
+    module = MeanFace(model)
+    tf.saved_model.save(module, str(folder))
+    metadata = {
+        "system": "mofa",
+        "face_model": model.name,
+        "image_size": IMAGE_SIZE,
+        "focal_length": FOCAL_LENGTH,
+        "code_layout": {p.name: [p.start, p.size] for p in module.layout.parts.values()},
+    }
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    topology = {
+        "triangles": model.triangles,
+        "landmarks": model.landmarks,
+        "contour": model.contour,
+        "uv": model.uv,
+        "compared": model.regions["face"],
+    }
+    np.savez(folder / "topology.npz", **topology)
+    return folder

@@ -1,0 +1,213 @@
+"""The z-buffer against analytic coverage and ray casting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.meshes import sphere
+from tfface.rendering.cameras import perspective_projection
+from tfface.rendering.rasterize import Rasterization, interpolate, rasterize, render
+from tfface.rendering.rotations import rotation_matrix
+
+RANDOM = np.random.default_rng(5)
+ONE = np.array([[0, 1, 2]], np.int32)
+FOCAL, SIZE = 40.0, 24
+
+
+def camera_points(pixels: np.ndarray, depths: np.ndarray) -> np.ndarray:
+    """`(1, V, 3)` camera-space points that project to given pixels at given depths."""
+    x = (pixels[:, 0] - SIZE / 2) * depths / FOCAL
+    y = -(pixels[:, 1] - SIZE / 2) * depths / FOCAL
+    return np.stack([x, y, -depths], axis=-1)[None].astype(np.float32)
+
+
+def draw(vertices: np.ndarray, triangles: np.ndarray, **options: object) -> Rasterization:
+    return rasterize(vertices, triangles, FOCAL, (SIZE / 2, SIZE / 2), SIZE, SIZE, **options)
+
+
+def cast_rays(vertices: np.ndarray, triangles: np.ndarray, cull: bool) -> tuple[np.ndarray, ...]:
+    """Triangle, barycentrics and depth of every pixel by solving for each ray and triangle."""
+    column, row = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    x, y = (column - SIZE / 2) / FOCAL, -(row - SIZE / 2) / FOCAL
+    rays = np.stack([x, y, -np.ones_like(x)], axis=-1)
+    ids, depth = np.full((SIZE, SIZE), -1), np.full((SIZE, SIZE), np.inf)
+    weights = np.zeros((SIZE, SIZE, 3))
+    for number, corners in enumerate(vertices[triangles].astype(np.float64)):
+        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        if cull and normal @ corners[0] >= 0:
+            continue
+        solved = rays @ np.linalg.inv(corners)  # ray = weights @ corners / depth
+        here = 1 / solved.sum(axis=-1)
+        hit = (solved * here[..., None] >= 0).all(axis=-1) & (here >= 1) & (here < depth)
+        ids[hit], depth[hit] = number, here[hit]
+        weights[hit] = (solved * here[..., None])[hit]
+    return ids, weights, np.where(ids >= 0, depth, 0)
+
+
+def test_coverage_of_a_triangle() -> None:
+    """Pixels whose centre lies in the triangle, and no other."""
+    corners = np.array([[3.0, 20], [21, 14], [8, 2]])  # counter-clockwise as seen
+    drawn = draw(camera_points(corners, np.array([100.0, 100, 100])), ONE)
+    column, row = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    inside = np.ones((SIZE, SIZE), bool)
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        edge = end - start
+        inside &= edge[0] * (row - start[1]) - edge[1] * (column - start[0]) <= 0
+    np.testing.assert_array_equal(drawn.mask[0], inside)
+    np.testing.assert_array_equal(drawn.triangle_ids[0], np.where(inside, 0, -1))
+    np.testing.assert_allclose(drawn.depth[0], np.where(inside, 100, 0), rtol=1e-6)
+
+
+def test_nearer_triangle_wins() -> None:
+    square = np.array([[4.0, 20], [20, 20], [20, 4], [4, 4]])
+    vertices = np.concatenate(
+        [camera_points(square, np.full(4, depth)) for depth in (200.0, 100.0, 150.0)], axis=1
+    )
+    triangles = np.array([[0, 1, 2], [4, 5, 7], [8, 9, 10], [8, 10, 11]], np.int32)
+    drawn = draw(vertices, triangles)
+    np.testing.assert_array_equal(np.unique(drawn.triangle_ids[0]), [-1, 1, 2, 3])
+    assert drawn.triangle_ids[0, 18, 8] == 1  # lower left: the half square at 100
+    assert drawn.triangle_ids[0, 8, 18] == 2  # upper right: the square at 150, which hides 200
+    np.testing.assert_allclose(drawn.depth[0, 18, 8], 100, rtol=1e-6)
+
+
+def test_intersecting_triangles_swap_where_they_meet() -> None:
+    square = np.array([[2.0, 22], [22, 22], [22, 2], [2, 2]])
+    tilted = camera_points(square, np.array([80.0, 160, 160, 80]))
+    upright = camera_points(square, np.full(4, 110.0))
+    triangles = np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6], [4, 6, 7]], np.int32)
+    vertices = np.concatenate([tilted, upright], axis=1)
+    expected = cast_rays(vertices[0], triangles, cull=True)
+    drawn = draw(vertices, triangles)
+    np.testing.assert_array_equal(np.asarray(drawn.triangle_ids[0]) < 2, expected[0] < 2)
+    np.testing.assert_allclose(drawn.depth[0], expected[2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("cull", [True, False])
+@pytest.mark.parametrize("distance", [40.0, 14.0])
+def test_equals_ray_casting(cull: bool, distance: float) -> None:
+    """Perspective-correct barycentrics and depths of a strongly foreshortened, open sphere."""
+    vertices, triangles = sphere(2, radius=9.0)
+    triangles = RANDOM.permutation(triangles)[40:]
+    rotation = rotation_matrix(tf.constant([0.2, 0.5, -0.3], tf.float64)).numpy()
+    vertices = (vertices @ rotation.T + [1.5, -1, -distance]).astype(np.float32)
+    ids, weights, depth = cast_rays(vertices, triangles, cull)
+    drawn = draw(vertices[None], triangles, cull_back_faces=cull)
+    same = np.asarray(drawn.triangle_ids[0]) == ids
+    assert same.mean() > 0.995  # centres on an edge may go to either side
+    np.testing.assert_allclose(drawn.barycentrics[0][same], weights[same], atol=1e-4)
+    np.testing.assert_allclose(drawn.depth[0][same], depth[same], rtol=1e-5)
+
+
+def test_triangle_through_the_camera_plane() -> None:
+    """A floor that runs from in front of the camera to behind it is cut at `near`, not dropped."""
+    floor = np.array([[[-500.0, -5, 300], [500, -5, 300], [0, -5, -400]]], np.float32)
+    for near in (1.0, 30.0):
+        drawn = draw(floor, ONE, near=near)
+        ids, weights, depth = cast_rays(floor[0], ONE, cull=True)
+        visible = (ids == 0) & (depth >= near)
+        assert visible.sum() > 50
+        np.testing.assert_array_equal(drawn.mask[0], visible)
+        np.testing.assert_allclose(drawn.barycentrics[0][visible], weights[visible], atol=1e-4)
+
+
+def test_camera_inside_a_mesh_and_behind_it() -> None:
+    vertices, triangles = sphere(2, radius=50.0)
+    inside = draw(vertices[None], triangles, cull_back_faces=False)
+    assert inside.mask.numpy().all()
+    assert not draw(vertices[None], triangles).mask.numpy().any()
+    assert not draw(vertices[None] + [0, 0, 200], triangles).mask.numpy().any()
+
+
+def test_no_cracks_and_no_overlaps_between_neighbours() -> None:
+    """Vertices on pixel centres and edges through them: the hardest case for a fill rule."""
+    x, y = np.meshgrid(np.arange(2.5, 22, 3), np.arange(2.5, 22, 3))
+    count = x.shape[0]
+    corners = np.stack([x, y], axis=-1).reshape(-1, 2)
+    first = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).reshape(-1)
+    quads = np.stack([first, first + count, first + count + 1, first + 1], axis=-1)
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+    depths = RANDOM.uniform(90, 110, size=len(corners))
+    drawn = draw(camera_points(corners, depths), triangles)
+    assert drawn.mask[0, 3:20, 3:20].numpy().all()
+
+
+def test_cameras_of_a_batch() -> None:
+    vertices, triangles = sphere(1, radius=8.0)
+    vertices = np.stack([vertices, 1.3 * vertices]) + [0, 0, -40]
+    focal, centre = np.array([40.0, 60.0]), np.array([[12.0, 10.0], [9.0, 14.0]])
+    together = rasterize(vertices, triangles, focal, centre, 20, 24)
+    assert together.triangle_ids.shape == (2, 20, 24)
+    for one in range(2):
+        alone = rasterize(vertices[one : one + 1], triangles, focal[one], centre[one], 20, 24)
+        for name in ("triangle_ids", "barycentrics", "depth"):
+            np.testing.assert_array_equal(getattr(together, name)[one], getattr(alone, name)[0])
+
+
+def test_interpolated_pixels_are_the_pixels() -> None:
+    """Perspective-correct weights of the camera-space corners give the point that the pixel sees."""
+    vertices, triangles = sphere(2, radius=9.0)
+    points = tf.constant(vertices[None] + [2, 1, -25], tf.float32)
+    drawn = draw(points, triangles)
+    seen = interpolate(points, drawn, triangles)
+    pixels = perspective_projection(seen, FOCAL, (SIZE / 2, SIZE / 2))
+    column, row = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    mask = drawn.mask[0].numpy()
+    assert mask.sum() > 100
+    np.testing.assert_allclose(pixels[0][mask], np.stack([column, row], -1)[mask], atol=1e-4)
+    np.testing.assert_array_equal(seen[0][~mask], 0)
+
+
+def test_render_composites_and_has_a_gradient_to_the_colours() -> None:
+    vertices, triangles = sphere(1, radius=8.0)
+    points = tf.constant(vertices[None] + [0, 0, -40], tf.float32)
+    colours = tf.fill([1, len(vertices), 3], 0.25)
+    background = tf.constant([0.9, 0.8, 0.7])
+    with tf.GradientTape() as tape:
+        tape.watch(colours)
+        image = render(
+            points, colours, triangles, FOCAL, (SIZE / 2, SIZE / 2), SIZE, SIZE, background
+        )
+        value = tf.reduce_sum(image[..., 0])
+    mask = image[0, :, :, 3].numpy() == 1
+    np.testing.assert_allclose(image[0][mask][:, :3], 0.25, rtol=1e-6)
+    np.testing.assert_allclose(image[0][~mask], [[0.9, 0.8, 0.7, 0]] * (~mask).sum(), rtol=1e-6)
+    gradient = tape.gradient(value, colours)
+    np.testing.assert_allclose(tf.reduce_sum(gradient), mask.sum(), rtol=1e-5)
+
+
+def test_function_dataset_and_eager_agree() -> None:
+    vertices, triangles = sphere(1, radius=8.0)
+    points = (vertices[None] + [[[0.0, 0, -40]], [[2, 1, -30]]]).astype(np.float32)
+    eager = draw(points, triangles)
+    traced = tf.function(
+        lambda v: draw(v, triangles), input_signature=[tf.TensorSpec([None, None, 3])]
+    )(points)
+    assert isinstance(traced, Rasterization)
+    np.testing.assert_array_equal(traced.depth, eager.depth)
+    dataset = tf.data.Dataset.from_tensor_slices(points).map(
+        lambda v: draw(v[None], triangles).depth
+    )
+    np.testing.assert_array_equal(np.concatenate(list(dataset)), eager.depth)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, 0.0])
+def test_hopeless_vertices_draw_nothing_wrong(value: float) -> None:
+    vertices, triangles = sphere(1, radius=8.0)
+    points = (vertices[None] + [0, 0, -40]).astype(np.float32)
+    points[0, 0] = value
+    drawn = draw(points, triangles)
+    spared = ~(triangles == 0).any(axis=-1)
+    expected = draw((vertices[None] + [0, 0, -40]).astype(np.float32), triangles[spared])
+    covered = expected.mask.numpy()
+    assert np.isfinite(drawn.depth).all()
+    assert (drawn.mask.numpy() | ~covered).all()
+
+
+def test_empty_meshes_and_batches() -> None:
+    empty = draw(np.zeros((2, 3, 3), np.float32), np.zeros((0, 3), np.int32))
+    assert empty.triangle_ids.shape == (2, SIZE, SIZE)
+    assert not empty.mask.numpy().any()
+    assert draw(np.zeros((0, 3, 3), np.float32), ONE).depth.shape == (0, SIZE, SIZE)

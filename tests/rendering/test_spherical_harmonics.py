@@ -1,0 +1,83 @@
+"""Spherical harmonics: order, constants, shading."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tests.gradients import assert_gradients
+from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.shading import lambertian_colours
+from tfface.rendering.spherical_harmonics import ambient_illumination, sh_basis, sh_shading
+
+RANDOM = np.random.default_rng(2)
+
+
+def quadrature(count: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Directions and weights that integrate polynomials over the sphere exactly."""
+    cosines, heights = np.polynomial.legendre.leggauss(count)
+    angles = 2 * np.pi * np.arange(2 * count) / (2 * count)
+    z, phi = (axis.reshape(-1) for axis in np.meshgrid(cosines, angles, indexing="ij"))
+    sine = np.sqrt(1 - z * z)
+    weights = np.repeat(heights, 2 * count) * np.pi / count
+    return np.stack([sine * np.cos(phi), sine * np.sin(phi), z], axis=-1), weights
+
+
+def unit(count: int) -> np.ndarray:
+    vectors = RANDOM.normal(size=(count, 3))
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def test_orthonormal() -> None:
+    directions, weights = quadrature()
+    basis = sh_basis(tf.constant(directions)).numpy()
+    np.testing.assert_allclose((basis * weights[:, None]).T @ basis, np.eye(9), atol=1e-13)
+
+
+def test_order() -> None:
+    x, y, z = 0.6, 0.48, 0.64
+    expected = [1, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    constants = [0.282095, 0.488603, 0.488603, 0.488603]
+    constants += [1.092548, 1.092548, 0.315392, 1.092548, 0.546274]
+    basis = sh_basis(tf.constant([x, y, z], tf.float64))
+    np.testing.assert_allclose(basis, np.multiply(expected, constants), rtol=2e-6)
+
+
+def test_ambient_light_is_constant() -> None:
+    coefficients = tf.constant(ambient_illumination(0.7))[None]
+    shading = sh_shading(tf.constant(unit(50), tf.float32)[None], coefficients)
+    np.testing.assert_allclose(shading, 0.7, rtol=1e-6)
+
+
+def test_light_along_an_axis() -> None:
+    """A y coefficient lights what faces up and darkens what faces down, in its channel only."""
+    coefficients = np.zeros((1, 9, 3))
+    coefficients[0, 1, 2] = 1
+    shading = sh_shading(
+        tf.constant([[[0.0, 1, 0], [0, -1, 0], [1, 0, 0]]], tf.float64), coefficients
+    )
+    np.testing.assert_allclose(shading[0, :, 2], [0.488603, -0.488603, 0], rtol=1e-5, atol=1e-15)
+    np.testing.assert_array_equal(shading[0, :, :2], 0)
+
+
+def test_bands_are_invariant_under_rotation() -> None:
+    normals = tf.constant(unit(1))
+    turned = tf.matmul(normals, rotation_matrix(tf.constant(RANDOM.normal(size=3))))
+    for band in (slice(0, 1), slice(1, 4), slice(4, 9)):
+        powers = [tf.reduce_sum(sh_basis(n)[:, band] ** 2) for n in (normals, turned)]
+        np.testing.assert_allclose(*powers, rtol=1e-12)
+
+
+def test_lambertian_colours() -> None:
+    albedo, normals = RANDOM.uniform(size=(2, 5, 3)), unit(10).reshape(2, 5, 3)
+    light = RANDOM.normal(size=(2, 9, 3))
+    expected = np.zeros_like(albedo)
+    for image, vertex in np.ndindex(2, 5):
+        basis = sh_basis(tf.constant(normals[image, vertex])).numpy()
+        expected[image, vertex] = albedo[image, vertex] * (basis @ light[image])
+    np.testing.assert_allclose(lambertian_colours(albedo, normals, light), expected, atol=1e-14)
+
+
+def test_gradients() -> None:
+    albedo, light = RANDOM.uniform(size=(2, 3, 3)), RANDOM.normal(size=(2, 9, 3))
+    assert_gradients(lambertian_colours, [albedo, unit(6).reshape(2, 3, 3), light])

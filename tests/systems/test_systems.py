@@ -1,0 +1,206 @@
+"""One harness that every system must pass: a name added to `SYSTEMS` is held to all of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.gpu_kernels import assert_gpu_kernels
+from tfface.config import Config, load_config
+from tfface.export import check_export, export_system
+from tfface.systems import build_system
+from tfface.systems.base import FaceSystem
+from tfface.training import run
+
+SYSTEMS = ["mofa"]
+
+SMALL = [
+    "model.image_size=64",
+    "face_model.detail=coarse",
+    "data.synthetic.corpus=8",
+    "data.synthetic.supersampling=1",
+    "optimizer.learning_rate=1e-3",
+    "optimizer.schedule=constant",
+    "optimizer.warmup_steps=0",
+    "training.batch_size=4",
+    "training.epochs=3",
+    "training.steps_per_epoch=2",
+    "training.validation_steps=1",
+    "training.image_every_epochs=3",
+]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def config(
+    request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Config:
+    file = repository / "configs" / f"{request.param}_quickstart.yaml"
+    folder = tmp_path_factory.mktemp(request.param)
+    return load_config(file, [*SMALL, f"output={folder / 'run'}"])
+
+
+def _change(config: Config, output: Path | None = None, **training: object) -> Config:
+    changed = config.model_dump()
+    changed["training"] |= training
+    changed["output"] = str(output or config.output)
+    return Config(**changed)
+
+
+def _built(config: Config) -> FaceSystem:
+    system = build_system(config)
+    system(np.zeros((1, system.image_size, system.image_size, 3), np.float32))
+    return system
+
+
+@pytest.fixture(scope="module")
+def system(config: Config) -> FaceSystem:
+    """Untrained but for its last layers, which start at zero and would hide mistakes."""
+    system = _built(config)
+    random = np.random.default_rng(0)
+    for variable in system.encoder.trainable_variables:
+        noise = 0.01 * random.standard_normal(variable.shape).astype(np.float32)
+        variable.assign(variable + noise)
+    return system
+
+
+@pytest.fixture(scope="module")
+def images(system: FaceSystem) -> np.ndarray:
+    size = system.image_size
+    return np.random.default_rng(1).random((2, size, size, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def trained(config: Config) -> list[dict[str, float]]:
+    """The history of a whole run on one device; its folder is that of `config`."""
+    return run.train(config)
+
+
+def _losses(history: list[dict[str, float]]) -> list[float]:
+    return [epoch["loss"] for epoch in history]
+
+
+def test_predict_gives_the_named_parts(system: FaceSystem, images: np.ndarray) -> None:
+    parts = system.predict(images, verbose=0)
+    assert list(parts) == list(system.layout.parts)
+    for name, part in system.layout.parts.items():
+        assert parts[name].shape[0] == 2
+        assert np.prod(parts[name].shape[1:]) == part.size
+        assert parts[name].dtype == np.float32
+
+
+def test_reconstruct_gives_the_face_as_well(system: FaceSystem, images: np.ndarray) -> None:
+    face = system.reconstruct(images)
+    assert set(system.layout.parts) <= set(face)
+    count = 1 + int(np.max(system.triangles))
+    assert face["vertices"].shape == (2, count, 3)
+    assert face["albedo"].shape == (2, count, 3)
+    assert face["landmarks"].shape == (2, 68, 2)
+
+
+def test_decode_gives_the_face_of_a_code(system: FaceSystem, images: np.ndarray) -> None:
+    face = system.reconstruct(images)
+    decoded = system.decode(system.encoder(images))
+    for name in ("vertices", "albedo"):
+        np.testing.assert_allclose(decoded[name], face[name], atol=1e-3)
+
+
+def test_pictures_are_pictures(system: FaceSystem, images: np.ndarray) -> None:
+    pictures = system.render(images)
+    assert {"input", "render", "overlay", "geometry", "albedo", "shading"} <= set(pictures)
+    for name, picture in pictures.items():
+        assert picture.shape == images.shape, name
+        assert np.min(picture) >= 0.0, name
+        assert np.max(picture) <= 1.0, name
+
+
+def test_a_keras_file_reloads(system: FaceSystem, images: np.ndarray, tmp_path: Path) -> None:
+    system.save(tmp_path / "system.keras")
+    loaded = keras.saving.load_model(tmp_path / "system.keras", compile=False)
+    for name, part in system(images).items():
+        np.testing.assert_allclose(loaded(images)[name], part, atol=1e-5)
+
+
+def test_training_lowers_the_loss(trained: list[dict[str, float]]) -> None:
+    assert np.isfinite(_losses(trained)).all()
+    assert _losses(trained)[-1] < _losses(trained)[0]
+
+
+def test_a_continued_run_gives_the_same_losses(
+    config: Config, trained: list[dict[str, float]], tmp_path: Path
+) -> None:
+    run.train(_change(config, tmp_path / "run", epochs=2))
+    continued = run.train(_change(config, tmp_path / "run"), resume=True)
+    np.testing.assert_allclose(_losses(continued), _losses(trained), rtol=1e-4)
+
+
+def test_two_devices_give_the_losses_of_one(
+    config: Config, trained: list[dict[str, float]], tmp_path: Path
+) -> None:
+    mirrored = {"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"], "epochs": 2}
+    history = run.train(_change(config, tmp_path / "run", **mirrored))
+    np.testing.assert_allclose(_losses(history), _losses(trained)[:2], rtol=2e-3)
+
+
+def test_mixed_precision_trains(config: Config, tmp_path: Path) -> None:
+    history = run.train(_change(config, tmp_path / "run", mixed_precision=True))
+    assert np.isfinite(_losses(history)).all()
+    assert _losses(history)[-1] < _losses(history)[0]
+
+
+def test_the_export_computes_what_the_system_does(system: FaceSystem, tmp_path: Path) -> None:
+    export_system(system, tmp_path / "model")
+    differences = check_export(system, tmp_path / "model")
+    assert set(differences) == {"serve (float32)", "serve (uint8)", "decode", "encoder.tflite"}
+
+
+def test_the_export_loads_without_tfface(
+    config: Config, trained: list[dict[str, float]], tmp_path: Path
+) -> None:
+    code = (
+        "import sys, json, tensorflow as tf\n"
+        f"model = tf.saved_model.load({str(run.RunFolder(Path(config.output)).export)!r})\n"
+        f"parts = model.serve(tf.zeros((1, {config.model.image_size}, {config.model.image_size},"
+        " 3)))\n"
+        "print(json.dumps([sorted(parts), 'tfface' in sys.modules]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    names, imported = json.loads(result.stdout.splitlines()[-1])
+    metadata = json.loads((Path(config.output) / "export" / "metadata.json").read_text())
+    assert names == sorted(metadata["code_layout"])
+    assert not imported
+
+
+def test_every_op_has_a_gpu_kernel(config: Config, tmp_path: Path) -> None:
+    system = _built(config)
+    system.compile(optimizer=system.make_optimizer(config.optimizer, 100))
+    data, _ = system.make_datasets(config.data, 4, config.seed)
+
+    @tf.function
+    def step(images: tf.Tensor, targets: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return system.train_step((images, targets))
+
+    assert_gpu_kernels(step.get_concrete_function(*data.element_spec))
+    export_system(system, tmp_path / "model")
+    exported = tf.saved_model.load(str(tmp_path / "model"))
+    for function in exported.signatures.values():
+        assert_gpu_kernels(function)
+
+
+def test_the_input_pipeline_overlaps_with_training(system: FaceSystem, config: Config) -> None:
+    data, _ = system.make_datasets(config.data, 4, config.seed)
+    graph = tf.raw_ops.DatasetToGraphV2(input_dataset=tf.data.experimental.to_variant(data))
+    nodes = tf.compat.v1.GraphDef.FromString(graph.numpy()).node
+    ops = [node.op for node in nodes if "Dataset" in node.op]
+    assert ops[-1].startswith("Prefetch")
+    assert any(op.startswith("ParallelMap") for op in ops)

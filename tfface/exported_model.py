@@ -1,0 +1,178 @@
+"""An exported system as it lies on disk: a SavedModel and what a mesh needs beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfface.metrics.photometric import photometric_error
+from tfface.rendering.contour import contour_landmarks
+from tfface.rendering.normals import MeshTopology, vertex_normals
+from tfface.rendering.rasterize import rasterize
+from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.sampling import inside_image, sample_bilinear
+from tfface.rendering.spherical_harmonics import sh_shading
+from tfface.rendering.visibility import front_facing
+from tfface.visualization.posed_face import PerspectiveCamera
+
+_DEPTH_MAP = 256  # px, side of the z-buffer that decides which vertices of a crop are visible
+_SURFACE = 1.5  # mm behind the visible surface that still count as on it
+
+Parts = Mapping[str, np.ndarray]
+
+
+class ModelError(ValueError):
+    """A folder that is not an exported system; the message is one line."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosedFaces:
+    """The faces of B codes, seen by the camera of their crops.
+
+    Attributes:
+        vertices: `(B, V, 3)` mm in model space, identity and expression.
+        normals: `(B, V, 3)` unit, in model space.
+        albedo: `(B, V, 3)`, clipped to [0, 1].
+        rotation: `(B, 3, 3)` from model to camera space.
+        points: `(B, V, 3)` the vertices in camera space.
+        shading: `(B, V, 3)` light at each vertex; one if the code has no light.
+        landmark_vertices: `(B, 68)`; the jaw follows the visible outline.
+        landmarks: `(B, 68, 2)` pixels of the crop.
+        visible: `(B, V)` bool: faces the camera, in the crop, and hidden by nothing.
+    """
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    albedo: np.ndarray
+    rotation: np.ndarray
+    points: np.ndarray
+    shading: np.ndarray
+    landmark_vertices: np.ndarray
+    landmarks: np.ndarray
+    visible: np.ndarray
+
+
+class ExportedModel:
+    """A SavedModel that `tfface.export` wrote, with what lies beside it.
+
+    Args:
+        folder: With saved_model.pb, metadata.json and topology.npz.
+
+    Attributes:
+        system, face_model: Names.
+        image_size: Side S of the crops, px.
+        focal_length: In sides of the crop.
+        triangles: `(T, 3)` int32.
+        landmarks: `(68,)`.
+        contour: `(17, C)`.
+        compared: `(V,)` weight of each vertex in the photometric error.
+
+    Raises:
+        ModelError: if something is missing or damaged.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        folder = Path(folder)
+        for name in ("saved_model.pb", "metadata.json", "topology.npz"):
+            if not (folder / name).is_file():
+                raise ModelError(f"{folder}: expected an exported model, found no {name}")
+        try:
+            metadata = json.loads((folder / "metadata.json").read_text())
+            self.system = str(metadata["system"])
+            self.face_model = str(metadata["face_model"])
+            self.image_size = int(metadata["image_size"])
+            self.focal_length = float(metadata["focal_length"])
+            self.layout = {k: (int(a), int(n)) for k, (a, n) in metadata["code_layout"].items()}
+            with np.load(folder / "topology.npz", allow_pickle=False) as topology:
+                self.triangles = topology["triangles"].astype(np.int32)
+                self.landmarks = topology["landmarks"].astype(np.int32)
+                self.contour = topology["contour"].astype(np.int32)
+                everywhere = np.ones(len(topology["uv"]), np.float32)
+                self.compared = topology.get("compared", everywhere)
+            self._functions = tf.saved_model.load(str(folder))
+            self._functions.serve, self._functions.decode  # noqa: B018
+        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ModelError(f"{folder}: damaged exported model ({reason})") from error
+        except zipfile.BadZipFile as error:
+            raise ModelError(f"{folder}: damaged exported model ({error})") from error
+        self._mesh = MeshTopology(self.triangles, len(self.compared))
+
+    def regress(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """Crops `(B, S, S, 3)` uint8 -> the parts of the code, `(B, ...)` float32."""
+        return {k: v.numpy() for k, v in self._functions.serve(tf.constant(crops)).items()}
+
+    def pose(self, parts: Parts) -> PosedFaces:
+        """The faces that codes stand for.
+
+        Args:
+            parts: Every part of the code, `(B, ...)`.
+        """
+        face = self._decode(parts)
+        rotation = rotation_matrix(tf.constant(parts["rotation"], tf.float32)).numpy()
+        turn = rotation.transpose(0, 2, 1)
+        points = (face["vertices"] @ turn + parts["translation"][:, None]).astype(np.float32)
+        normals = vertex_normals(tf.constant(face["vertices"]), self._mesh).numpy()
+        turned = normals @ turn
+        shading = np.ones_like(normals)
+        if "illumination" in parts:
+            light = tf.constant(parts["illumination"], tf.float32)
+            shading = sh_shading(tf.constant(turned), light).numpy()
+        chosen = contour_landmarks(points, turned, self.landmarks, self.contour).numpy()
+        pixels = self._camera(self.image_size).project(points)
+        visible = front_facing(turned, points).numpy() & self._unoccluded(points)
+        return PosedFaces(
+            vertices=face["vertices"],
+            normals=normals,
+            albedo=np.clip(face["albedo"], 0, 1),
+            rotation=rotation,
+            points=points,
+            shading=shading,
+            landmark_vertices=chosen,
+            landmarks=np.take_along_axis(pixels, chosen[..., None], axis=1),
+            visible=visible & inside_image(pixels, self.image_size, self.image_size).numpy(),
+        )
+
+    def photometric_errors(self, faces: PosedFaces, crops: np.ndarray) -> np.ndarray:
+        """Mean RGB distance to `(B, S, S, 3)` uint8 crops over the visible vertices, `(B,)`."""
+        observed = self.observe(faces, crops)
+        rendered = np.clip(faces.albedo * faces.shading, 0, 1)
+        return photometric_error(rendered, observed, faces.visible * self.compared)
+
+    def observe(self, faces: PosedFaces, crops: np.ndarray) -> np.ndarray:
+        """Colours of `(B, S, S, 3)` uint8 crops at the projected vertices, `(B, V, 3)`."""
+        pixels = self._camera(self.image_size).project(faces.points).astype(np.float32)
+        return sample_bilinear(crops.astype(np.float32) / 255, pixels).numpy()
+
+    def _decode(self, parts: Parts) -> dict[str, np.ndarray]:
+        count = len(parts["rotation"])
+        code = np.zeros((count, sum(size for _, size in self.layout.values())), np.float32)
+        for name, (start, size) in self.layout.items():
+            code[:, start : start + size] = parts[name].reshape(count, size)
+        return {k: v.numpy() for k, v in self._functions.decode(tf.constant(code)).items()}
+
+    def _unoccluded(self, points: np.ndarray) -> np.ndarray:
+        """Which camera-space vertices `(B, V, 3)` no other part of the head hides, `(B, V)`."""
+        camera = self._camera(_DEPTH_MAP)
+        seen = rasterize(
+            points,
+            self.triangles,
+            camera.focal_length,
+            camera.principal_point,
+            _DEPTH_MAP,
+            _DEPTH_MAP,
+        )
+        column, row = np.clip(camera.project(points).astype(int), 0, _DEPTH_MAP - 1).T
+        nearest = seen.depth.numpy()[np.arange(len(points)), row, column].T
+        return -points[..., 2] < nearest + _SURFACE
+
+    def _camera(self, size: int) -> PerspectiveCamera:
+        """The camera of a crop at another resolution."""
+        return PerspectiveCamera(self.focal_length * size, np.full(2, size / 2))

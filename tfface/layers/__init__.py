@@ -1,0 +1,1 @@
+"""Keras layers of the model-based decoder, one idea a file."""

@@ -1,0 +1,183 @@
+"""A reconstructed face and the files it is written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfface.data.crop import crop_image
+from tfface.rendering.spherical_harmonics import sh_shading
+from tfface.visualization.meshes import write_glb, write_obj
+from tfface.visualization.overlay import draw_overlay, write_depth_and_normals, write_png
+from tfface.visualization.posed_face import PerspectiveCamera, PosedFace
+from tfface.visualization.views import PANEL, draw_views
+
+JSON_NAME = "reconstruction.json"
+
+
+@dataclass(frozen=True, eq=False)
+class FaceReconstruction:
+    """One face of a photo (V vertices, T triangles; conventions: `tfface`).
+
+    Attributes:
+        system: The system that found it, such as "mofa".
+        face_model: Name of its face model.
+        image: `(H, W, 3)` uint8, the whole photo.
+        image_path: Where the photo came from; empty for an array.
+        box: `(4,)` x0, y0, x1, y1 of the square crop, pixels of the photo.
+        score: Of the face detector, in [0, 1].
+        code: name -> coefficients: `identity`, `expression`, `albedo` `(K,)` in sigmas,
+            `illumination` `(9, 3)`. What a system does not estimate is absent.
+        rotation: `(3, 3)` from model to camera space.
+        translation: `(3,)` mm.
+        camera: Focal length and principal point in pixels of the photo.
+        landmarks_68: `(68, 2)` pixels of the photo; the jaw follows the visible outline.
+        landmarks_68_3d: `(68, 3)` mm, the same points on the mesh, in model space.
+        vertices: `(V, 3)` mm, identity and expression, no pose, in model space.
+        normals: `(V, 3)` unit normals of the mesh in model space.
+        albedo: `(V, 3)` sRGB-encoded reflectance in [0, 1].
+        triangles: `(T, 3)` int32.
+        fitted: `(V,)` in [0, 1], how far each vertex belongs to the face that systems compare
+            with photos; the rest of the head is the model's guess.
+        photometric_error: Mean RGB distance over the visible vertices of the face.
+        seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`.
+    """
+
+    system: str
+    face_model: str
+    image: np.ndarray
+    image_path: str
+    box: np.ndarray
+    score: float
+    code: dict[str, np.ndarray]
+    rotation: np.ndarray
+    translation: np.ndarray
+    camera: PerspectiveCamera
+    landmarks_68: np.ndarray
+    landmarks_68_3d: np.ndarray
+    vertices: np.ndarray
+    normals: np.ndarray
+    albedo: np.ndarray
+    triangles: np.ndarray
+    fitted: np.ndarray
+    photometric_error: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def posed(self) -> PosedFace:
+        """The mesh with its light, in front of the photo's camera; a system that estimates no
+        light shows the bare albedo."""
+        shading = np.ones_like(self.albedo)
+        if "illumination" in self.code:
+            normals = tf.constant((self.normals @ self.rotation.T)[None], tf.float32)
+            light = tf.constant(self.code["illumination"][None], tf.float32)
+            shading = sh_shading(normals, light)[0].numpy()
+        return PosedFace(
+            self.vertices,
+            self.normals,
+            self.triangles,
+            self.albedo,
+            shading,
+            self.fitted,
+            self.rotation,
+            self.translation,
+            self.camera,
+        )
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes reconstruction.json, mesh.obj, mesh.glb, overlay.png, views.png, depth.npy and
+        normals.png (see `tfface.reconstruct`).
+
+        Args:
+            folder: Appears by rename when everything in it is written, and replaces an earlier
+                reconstruction whole.
+
+        Returns:
+            The folder.
+
+        Raises:
+            FileExistsError: the folder holds something that is no reconstruction.
+            OSError: it cannot be written; nothing of it is left.
+        """
+        folder = Path(folder)
+        if folder.exists() and not is_reconstruction(folder):
+            raise FileExistsError(f"{folder}: expected a reconstruction to replace, got other data")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as place:
+            partial = Path(place) / folder.name
+            partial.mkdir()
+            self._write(partial)
+            if folder.exists():
+                os.replace(folder, Path(place) / "replaced")
+            os.replace(partial, folder)
+        return folder
+
+    def to_json(self) -> dict[str, Any]:
+        """What reconstruction.json holds."""
+        height, width = self.image.shape[:2]
+        return {
+            "system": self.system,
+            "face_model": self.face_model,
+            "image": {"path": self.image_path, "width": width, "height": height},
+            "box": _numbers(self.box),
+            "score": self.score,
+            "code": {name: _numbers(values) for name, values in self.code.items()},
+            "rotation": _numbers(self.rotation),
+            "translation": _numbers(self.translation),
+            "camera": {
+                "model": "perspective",
+                "focal_length": float(self.camera.focal_length),
+                "principal_point": _numbers(self.camera.principal_point),
+            },
+            "landmarks_68": _numbers(self.landmarks_68),
+            "landmarks_68_3d": _numbers(self.landmarks_68_3d),
+            "photometric_error": _finite(self.photometric_error),
+            "seconds": dict(self.seconds),
+        }
+
+    def _write(self, folder: Path) -> None:
+        started = time.perf_counter()
+        height, width = self.image.shape[:2]
+        face = self.posed()
+        side = self.box[2] - self.box[0]
+        crop = crop_image(self.image, self.box, PANEL)
+        views = draw_views(crop, face.cropped(self.box[:2], PANEL / side))
+        overlay = draw_overlay(self.image, face)
+        rendered = time.perf_counter()
+        write_png(folder / "views.png", views)
+        write_png(folder / "overlay.png", overlay)
+        del overlay  # as large as the photo
+        write_depth_and_normals(folder / "depth.npy", folder / "normals.png", face, width, height)
+        for write, name in ((write_obj, "mesh.obj"), (write_glb, "mesh.glb")):
+            write(folder / name, self.vertices, self.triangles, self.albedo)
+        record = self.to_json()
+        record["seconds"]["rendering"] = rendered - started
+        record["seconds"]["writing"] = time.perf_counter() - rendered
+        (folder / JSON_NAME).write_text(json.dumps(record, allow_nan=False) + "\n")
+
+
+def is_reconstruction(folder: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder that `save` wrote, or an empty one."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return False
+    return (folder / JSON_NAME).is_file() or not any(folder.iterdir())
+
+
+def _numbers(values: np.ndarray) -> list[Any]:
+    """Nested lists of numbers with seven digits, which is what a float32 holds."""
+    rounded = [float(f"{value:.7g}") for value in np.asarray(values, np.float64).ravel()]
+    return np.reshape(rounded, np.shape(values)).tolist()
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Pure functions on tensors: cameras, rotations, normals, lights, sampling, rasterisation."""
