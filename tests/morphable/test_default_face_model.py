@@ -61,16 +61,18 @@ def test_the_cage_gives_the_mesh(fine):
     identity, expression = rng.normal(size=80), fine.expression_samples[3]
     cage = fine.control.mean + fine.control.identity @ identity
     cage = cage + fine.control.expression @ expression
-    np.testing.assert_allclose(fine.control.matrix @ cage, fine.vertices(identity, expression),
-                               atol=1e-3)
+    np.testing.assert_allclose(
+        fine.control.matrix @ cage, fine.vertices(identity, expression), atol=1e-3
+    )
 
 
 def test_human_size(fine):
     """Adult averages: pupils 63 mm apart, eyes' outer corners 90, face height 115 to 120."""
     points = fine.mean[fine.landmarks]
     eyes = fine.regions["eyes"] > 0.5
-    pupils = [fine.mean[eyes & side][:, 2].argmax() for side in (fine.mean[:, 0] > 0,
-                                                                  fine.mean[:, 0] < 0)]
+    pupils = [
+        fine.mean[eyes & side][:, 2].argmax() for side in (fine.mean[:, 0] > 0, fine.mean[:, 0] < 0)
+    ]
     left = fine.mean[eyes & (fine.mean[:, 0] > 0)][pupils[0]]
     right = fine.mean[eyes & (fine.mean[:, 0] < 0)][pupils[1]]
     assert left[0] - right[0] == pytest.approx(63.0, abs=1.0)

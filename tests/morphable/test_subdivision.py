@@ -8,8 +8,9 @@ import pytest
 from tfface.morphable.subdivision import catmull_clark, triangulate
 
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
-CUBE_QUADS = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4],
-                       [1, 5, 7, 3]])
+CUBE_QUADS = np.array(
+    [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+)
 
 
 def grid(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,8 +60,11 @@ def test_it_commutes_with_a_linear_basis():
     basis, coefficients = rng.normal(size=(len(vertices), 3, 5)), rng.normal(size=5)
     matrix, _ = catmull_clark(quads, len(vertices))
     fine_basis = (matrix @ basis.reshape(len(vertices), -1)).reshape(-1, 3, 5)
-    np.testing.assert_allclose(matrix @ (vertices + basis @ coefficients),
-                               matrix @ vertices + fine_basis @ coefficients, atol=1e-12)
+    np.testing.assert_allclose(
+        matrix @ (vertices + basis @ coefficients),
+        matrix @ vertices + fine_basis @ coefficients,
+        atol=1e-12,
+    )
 
 
 def test_mirrored_quads_are_cut_along_mirrored_diagonals():

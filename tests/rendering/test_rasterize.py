@@ -147,7 +147,7 @@ def test_cameras_of_a_batch() -> None:
 
 
 def test_interpolated_pixels_are_the_pixels() -> None:
-    """Perspective-correct weights of the camera-space corners give the point that the pixel sees."""
+    """Perspective-correct weights of the corners give the point that the pixel sees."""
     vertices, triangles = sphere(2, radius=9.0)
     points = tf.constant(vertices[None] + [2, 1, -25], tf.float32)
     drawn = draw(points, triangles)

@@ -89,7 +89,9 @@ def _arrays(
                 f"found {tuple(array.shape)} of {array.dtype}"
             )
         if not np.isfinite(array).all():
-            raise WeightsError(f"{path}: layer {name}: expected finite {what}, found NaN or infinity")
+            raise WeightsError(
+                f"{path}: layer {name}: expected finite {what}, found NaN or infinity"
+            )
     kernel = kernel.reshape(wanted)
     return kernel.transpose(2, 3, 1, 0) if file.channels_first else kernel, bias.reshape(-1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import scipy.io
@@ -74,24 +74,28 @@ def _read_npy(path: Path) -> PublishedWeights:
     expected = "a dict of layer name -> [kernel, bias], saved by NumPy"
     with path.open("rb") as file:
         try:
-            if np.lib.format.read_magic(file) == (1, 0):
-                np.lib.format.read_array_header_1_0(file)
-            else:
-                np.lib.format.read_array_header_2_0(file)
-            saved = _ArraysOnly(file, encoding="latin1").load()
-        if isinstance(saved, Array):  # a dict is saved as an array of one object
-            saved = saved.state[-1][0]
-        layers = {
-            str(name): (as_array(arrays[0]), as_array(arrays[1]))
-            for name, arrays in saved.items()
-            if len(arrays) == 2
-        }
-    except (FaceModelError, WeightsError) as error:
-        raise WeightsError(f"{path}: expected {expected}, found {error}") from None
-    except Exception as error:  # damaged pickles fail in whatever way they please
-        found = f"a damaged or foreign file ({type(error).__name__}: {error})"
-        raise WeightsError(f"{path}: expected {expected}, found {found}") from None
+            layers = _unpickle_layers(file)
+        except (FaceModelError, WeightsError) as error:
+            raise WeightsError(f"{path}: expected {expected}, found {error}") from None
+        except Exception as error:  # damaged pickles fail in whatever way they please
+            found = f"a damaged or foreign file ({type(error).__name__}: {error})"
+            raise WeightsError(f"{path}: expected {expected}, found {found}") from None
     return PublishedWeights(layers, channels_first=False, bgr=True)
+
+
+def _unpickle_layers(file: BinaryIO) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    if np.lib.format.read_magic(file) == (1, 0):
+        np.lib.format.read_array_header_1_0(file)
+    else:
+        np.lib.format.read_array_header_2_0(file)
+    saved = _ArraysOnly(file, encoding="latin1").load()
+    if isinstance(saved, Array):  # a dict is saved as an array of one object
+        saved = saved.state[-1][0]
+    return {
+        str(name): (as_array(arrays[0]), as_array(arrays[1]))
+        for name, arrays in saved.items()
+        if len(arrays) == 2
+    }
 
 
 def _read_matconvnet(path: Path) -> PublishedWeights:

@@ -28,9 +28,9 @@ class ClosestPoints:
 class MeshDistance:
     """Answers closest-point queries on one mesh.
 
-    A k-d tree of centroids proposes triangles and each is measured exactly. No triangle whose
-    centroid is farther than the best distance plus the largest triangle radius can win, so the
-    number of proposals doubles until that holds.
+    Triangles are sorted into classes of similar size. In each, a k-d tree of centroids proposes
+    triangles that are measured exactly. None whose centroid is farther than the best distance plus
+    the class's largest radius can win, so proposals are doubled until that holds.
 
     Args:
         vertices: `(V, 3)`.
@@ -46,41 +46,62 @@ class MeshDistance:
             raise ValueError(f"triangles: expected shape (T, 3) with T > 0, got {triangles.shape}")
         self.corners = np.asarray(vertices, np.float64)[triangles]  # (T, 3, 3)
         centroids = self.corners.mean(axis=1)
-        self._radius = np.linalg.norm(self.corners - centroids[:, None], axis=-1).max()
-        self._tree = cKDTree(centroids)
+        radii = np.linalg.norm(self.corners - centroids[:, None], axis=-1).max(axis=1)
+        octaves = np.floor(np.log2(np.maximum(radii, 1e-6 * radii.max() + 1e-300)))
+        self._classes = []
+        for octave in np.unique(octaves):
+            members = np.flatnonzero(octaves == octave)
+            tree = cKDTree(centroids[members])
+            self._classes.append((members, tree, radii[members].max()))
+        self._classes.sort(key=lambda group: -len(group[0]))  # the likeliest ones first
 
-    def query(self, points: np.ndarray, exact: bool = True, proposals: int = 12) -> ClosestPoints:
+    def query(self, points: np.ndarray, exact: bool = True, proposals: int = 8) -> ClosestPoints:
         """Returns the closest point on the mesh of each of `(N, 3)` points.
 
         Args:
             points: `(N, 3)`.
-            exact: If False, only the `proposals` nearest centroids are looked at: enough for
-                the inner steps of an alignment.
+            exact: If False, only the `proposals` nearest centroids of each class are looked at:
+                enough for the inner steps of an alignment.
             proposals: How many triangles to measure first.
         """
         points = np.asarray(points, np.float64)
-        parts = [
-            self._query(points[i : i + _CHUNK], exact, proposals)
-            for i in range(0, len(points), _CHUNK)
-        ]
-        closest, triangles = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-        return ClosestPoints(closest, np.linalg.norm(closest - points, axis=-1), triangles)
+        best = ClosestPoints(
+            np.zeros_like(points), np.full(len(points), np.inf), np.zeros(len(points), int)
+        )
+        for first in range(0, len(points), _CHUNK):
+            rows = np.arange(first, min(first + _CHUNK, len(points)))
+            for group in self._classes:
+                self._search(points, rows, group, best, exact, proposals)
+        return best
 
-    def _query(
-        self, points: np.ndarray, exact: bool, proposals: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        count = min(proposals, len(self.corners))
-        reach, candidates = self._tree.query(points, count)
-        reach, candidates = reach.reshape(-1, count), candidates.reshape(-1, count)
-        on_triangle = closest_points(points[:, None], self.corners[candidates])  # (N, k, 3)
-        squared = ((on_triangle - points[:, None]) ** 2).sum(-1)
-        best = squared.argmin(axis=1)
-        row = np.arange(len(points))
-        closest, triangles = on_triangle[row, best], candidates[row, best]
-        unsure = np.sqrt(squared[row, best]) + self._radius > reach[:, -1]
-        if exact and count < len(self.corners) and unsure.any():
-            closest[unsure], triangles[unsure] = self._query(points[unsure], exact, 2 * count)
-        return closest, triangles
+    def _search(
+        self,
+        points: np.ndarray,
+        rows: np.ndarray,
+        group: tuple[np.ndarray, cKDTree, float],
+        best: ClosestPoints,
+        exact: bool,
+        proposals: int,
+    ) -> None:
+        """Updates the given rows of `best` with one class of triangles."""
+        members, tree, radius = group
+        count = min(proposals, len(members))
+        limit = best.distances[rows].max() + radius
+        reach, found = tree.query(points[rows], count, distance_upper_bound=limit)
+        reach, found = reach.reshape(-1, count), found.reshape(-1, count)
+        candidates = members[np.minimum(found, len(members) - 1)]  # beyond the limit: any will do
+        on_triangle = closest_points(points[rows, None], self.corners[candidates])  # (n, k, 3)
+        distances = np.linalg.norm(on_triangle - points[rows, None], axis=-1)
+        nearest = distances.argmin(axis=1)
+        row = np.arange(len(rows))
+        better = distances[row, nearest] < best.distances[rows]
+        winners = rows[better]
+        best.points[winners] = on_triangle[row, nearest][better]
+        best.distances[winners] = distances[row, nearest][better]
+        best.triangles[winners] = candidates[row, nearest][better]
+        unsure = best.distances[rows] + radius > reach[:, -1]
+        if exact and count < len(members) and unsure.any():
+            self._search(points, rows[unsure], group, best, exact, 2 * count)
 
 
 def closest_points(points: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -136,27 +136,26 @@ def _summed_face_normals(topology: MeshTopology) -> Callable[..., Coordinates]:
         def gradient(*upstream: tf.Tensor) -> Coordinates:
             # d(n . g) / d(corner) = g x (opposite edge), g summed over the corners of the face.
             g = [tf.add_n([tf.gather(axis, ids) for ids in corner_ids]) for axis in upstream]
-            return _sum_at_vertices([_cross(g, edge) for edge in edges], topology)
+            by_corner = [tf.concat(_cross(g, edge), axis=-1) for edge in edges]
+            return _sum_at_vertices(tf.concat(by_corner, axis=0), topology)
 
-        return _sum_at_vertices([_cross(edges[1], edges[2])] * 3, topology), gradient
+        face_normals = tf.concat(_cross(edges[1], edges[2]), axis=-1)  # (T, 3 B)
+        return _sum_at_vertices(face_normals, topology), gradient
 
     return summed
 
 
-def _sum_at_vertices(corners: Sequence[Coordinates], topology: MeshTopology) -> Coordinates:
-    """Sums values at the three corners of the triangles, coordinates `(T, B)`, to `(V, B)`."""
-    same = all(corner is corners[0] for corner in corners)
-    stacked = [tf.concat(corner, axis=-1) for corner in (corners[:1] if same else corners)]
-    order, count = topology.corner_order, len(topology.triangles)
+def _sum_at_vertices(values: tf.Tensor, topology: MeshTopology) -> Coordinates:
+    """Sums `(T, 3 B)` values of triangles, or `(3 T, 3 B)` of corners, at each vertex: `(V, B)`."""
+    order = topology.corner_order
     rows = topology.triangles.T.reshape(-1)[order]
-    columns = order % count if same else order
+    columns = order % values.shape[0]  # a value of a triangle counts at its three corners
     matrix = tf.SparseTensor(
         np.stack([rows, columns], axis=-1).astype(np.int64),
-        tf.ones([len(rows)], stacked[0].dtype),
-        (topology.vertex_count, count * len(stacked)),
+        tf.ones([len(rows)], values.dtype),
+        (topology.vertex_count, values.shape[0]),
     )
-    summed = tf.sparse.sparse_dense_matmul(matrix, tf.concat(stacked, axis=0))  # (V, 3 B)
-    return tf.split(summed, 3, axis=-1)
+    return tf.split(tf.sparse.sparse_dense_matmul(matrix, values), 3, axis=-1)
 
 
 def _subtract(a: Coordinates, b: Coordinates) -> Coordinates:

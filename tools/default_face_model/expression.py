@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from default_face_model.geometry import LEFT_EYE, RIGHT_EYE, Head
+from default_face_model.geometry import LEFT_EYE, RIGHT_EYE, Head, fit_sphere
 from default_face_model.sliders import ETHNICITIES
 from default_face_model.sources import Sources
 
@@ -31,8 +31,10 @@ def expression_units(sources: Sources, head: Head, reference: np.ndarray) -> dic
     moving = head.base_index >= 0
     units = {}
     for name in sources.target_names(f"expression/units/{ETHNICITIES[0]}"):
-        base = sum((sources.target(f"expression/units/{e}/{name}", count) for e in ETHNICITIES),
-                   np.zeros((count, 3))) / len(ETHNICITIES)
+        base = sum(
+            (sources.target(f"expression/units/{e}/{name}", count) for e in ETHNICITIES),
+            np.zeros((count, 3)),
+        ) / len(ETHNICITIES)
         units[name] = base[np.maximum(head.base_index, 0)] * moving[:, None]
     for name in sources.face_unit_names():
         if name in SKIPPED:
@@ -55,12 +57,8 @@ def _turn_ball(name: str, head: Head, placed: np.ndarray) -> np.ndarray:
     about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     moved = np.zeros_like(placed)
-    # The pole and the directions give the centre: p = c + r d.
-    radius = np.linalg.norm(placed[rows] - placed[rows].mean(0), axis=1).max()
-    directions = head.eye_direction[rows]
-    system = np.column_stack([directions.ravel(), np.tile(np.eye(3), (len(directions), 1))])
-    radius, *centre = np.linalg.lstsq(system, placed[rows].ravel(), rcond=None)[0]
-    offset = placed[rows] - np.array(centre)
+    centre, _ = fit_sphere(placed[rows])
+    offset = placed[rows] - centre
     moved[rows] = offset @ (about_y @ about_x - np.eye(3)).T
     return moved
 
@@ -80,8 +78,15 @@ class ExpressionSampler:
 
     def draw(self, count: int) -> np.ndarray:
         """Returns strengths (count, U), nearly all in [0, 1]."""
-        kinds = [(self._neutral, 0.15), (self._smile, 0.2), (self._speech, 0.2),
-                 (self._lids, 0.08), (self._brows, 0.1), (self._mood, 0.12), (self._mixed, 0.15)]
+        kinds = [
+            (self._neutral, 0.15),
+            (self._smile, 0.2),
+            (self._speech, 0.2),
+            (self._lids, 0.08),
+            (self._brows, 0.1),
+            (self._mood, 0.12),
+            (self._mixed, 0.15),
+        ]
         shares = np.array([share for _, share in kinds])
         strengths = np.zeros((count, len(self._names)))
         for row, kind in zip(strengths, self._rng.choice(len(kinds), count, p=shares), strict=True):
@@ -121,8 +126,17 @@ class ExpressionSampler:
 
     def _speech(self, row: np.ndarray) -> None:
         self._set(row, "jawOpen", 0.03, 0.3 if self._rng.random() < 0.7 else 0.75)
-        shape = self._rng.choice(["mouthFunnel", "mouthPucker", "mouthRollLower", "mouthShrugUpper",
-                                  "mouth-parling", "mouth-part-later", "mouth-eversion"])
+        shape = self._rng.choice(
+            [
+                "mouthFunnel",
+                "mouthPucker",
+                "mouthRollLower",
+                "mouthShrugUpper",
+                "mouth-parling",
+                "mouth-part-later",
+                "mouth-eversion",
+            ]
+        )
         self._set(row, shape, 0.0, 0.5)
         if self._rng.random() < 0.4:
             self._both(row, "mouthStretch", 0.0, 0.4)
@@ -165,8 +179,18 @@ class ExpressionSampler:
             self._both(row, "mouthUpperUp", 0.1, 0.6)
             self._both(row, "eyeSquint", 0.1, 0.5)
         else:  # doubt, a kiss, puffed cheeks
-            unit = self._rng.choice(["mouthLeft", "mouthRight", "mouthPucker", "cheekPuff",
-                                     "mouthRollUpper", "jawForward", "jawLeft", "jawRight"])
+            unit = self._rng.choice(
+                [
+                    "mouthLeft",
+                    "mouthRight",
+                    "mouthPucker",
+                    "cheekPuff",
+                    "mouthRollUpper",
+                    "jawForward",
+                    "jawLeft",
+                    "jawRight",
+                ]
+            )
             self._set(row, unit, 0.1, 0.6)
 
     def _mixed(self, row: np.ndarray) -> None:
@@ -186,30 +210,3 @@ class ExpressionSampler:
             inward = yaw if side == "Right" else -yaw  # positive yaw looks to the subject's left
             row[self._index[f"eyeLook{'In' if inward > 0 else 'Out'}{side}"]] = abs(inward)
             row[self._index[f"eyeLook{'Up' if pitch > 0 else 'Down'}{side}"]] = abs(pitch)
-
-
-def expression_modes(units: np.ndarray, strengths: np.ndarray, weights: np.ndarray, count: int
-                     ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns modes (V, 3, K) and the coefficients (N, K) of the drawn expressions.
-
-    Second moments about the neutral face, not about the mean expression: zero is neutral, and one
-    is the root mean square over the draws.
-
-    Args:
-        units: (U, V, 3) displacements, mm.
-        strengths: (N, U).
-        weights: (V,) importance of the vertices.
-        count: K.
-    """
-    scale = np.repeat(np.sqrt(weights), 3)
-    flat = units.reshape(len(units), -1)
-    moments = strengths.T @ strengths / len(strengths)
-    values, vectors = np.linalg.eigh(moments)
-    root = vectors * np.sqrt(values.clip(0.0))  # moments = root root^T
-    u, singular, _ = np.linalg.svd(root.T @ (flat * scale), full_matrices=False)
-    u = u[:, :count] * np.sign(u[abs(u).argmax(0), np.arange(u.shape[1])])[:count]
-    # deviation = strengths @ flat; its coefficients c = strengths @ decode have unit moments.
-    inverse = vectors / np.sqrt(values.clip(values.max() * 1e-12))
-    coefficients = strengths @ inverse @ u
-    modes = (flat.T @ (root @ u)).reshape(*units.shape[1:], count)
-    return modes, coefficients

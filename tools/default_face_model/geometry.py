@@ -18,7 +18,7 @@ from default_face_model.sources import BaseMesh
 SKIN, LEFT_EYE, RIGHT_EYE, TEETH, INNER_MOUTH = range(5)
 # One vertex of the neck's edge loop that bounds the head, on the midline below the chin.
 NECK_LOOP_START = 809
-# Rings of an eye: angles from the gaze in degrees, densest about the rims of pupil (7) and iris (20).
+# Rings of an eye: degrees from the gaze, densest about the rims of pupil (7) and iris (20).
 EYE_RINGS = (4.0, 7.5, 11.0, 15.0, 18.5, 21.5, 25.0, 34.0, 48.0, 68.0, 92.0)
 EYE_SEGMENTS = 24
 # The ball just inside the helper's, so that the lids' inner rims stay in front of it.
@@ -26,7 +26,7 @@ EYE_RADIUS_FACTOR = 0.985
 # The strips of teeth follow the lips' inside closely; drawn back, they stay behind thin lips.
 TEETH_WIDTH_FACTOR = 0.87
 TEETH_BACK_MM = 4.5
-# The helper's strips meet at the lips' line; real upper incisors end below it, the lower ones behind.
+# The strips meet at the lips' line; real upper incisors end below it, the lower ones behind.
 UPPER_TEETH_DOWN_MM = 3.0
 LOWER_TEETH_DOWN_MM = 5.0
 # The lower strip rises towards the back, where it would show as a wedge in an open mouth.
@@ -95,8 +95,11 @@ def build_head(mesh: BaseMesh, mirror: np.ndarray) -> Head:
     body, body_uv = mesh.faces["body"], mesh.face_uvs["body"]
     keep = faces_above_loop(body, edge_loop(body, NECK_LOOP_START, mesh.vertices), mesh.vertices)
     faces = [body[keep], mesh.faces["helper-upper-teeth"], mesh.faces["helper-lower-teeth"]]
-    corner_uv = [body_uv[keep], mesh.face_uvs["helper-upper-teeth"],
-                 mesh.face_uvs["helper-lower-teeth"]]
+    corner_uv = [
+        body_uv[keep],
+        mesh.face_uvs["helper-upper-teeth"],
+        mesh.face_uvs["helper-lower-teeth"],
+    ]
     used = np.unique(np.concatenate(faces))
     to_head = np.full(len(mesh.vertices), -1)
     to_head[used] = np.arange(len(used))
@@ -108,12 +111,14 @@ def build_head(mesh: BaseMesh, mirror: np.ndarray) -> Head:
     count = len(used)
     sizes = (count, count + len(directions))
     # The right eye is the left one mirrored: the same vertex order, quads turned round.
-    quads = np.concatenate([to_head[np.concatenate(faces)], sizes[0] + grid,
-                            sizes[1] + grid[:, ::-1]]).astype(np.int32)
+    quads = np.concatenate(
+        [to_head[np.concatenate(faces)], sizes[0] + grid, sizes[1] + grid[:, ::-1]]
+    ).astype(np.int32)
     eye_uvs = [_eye_uv(directions, side) for side in (0, 1)]
     mirrored = directions * [-1.0, 1.0, 1.0]
-    face_uv = np.concatenate([mesh.uvs[np.concatenate(corner_uv)], eye_uvs[0][grid],
-                              eye_uvs[1][grid[:, ::-1]]])
+    face_uv = np.concatenate(
+        [mesh.uvs[np.concatenate(corner_uv)], eye_uvs[0][grid], eye_uvs[1][grid[:, ::-1]]]
+    )
     uv = np.zeros((count + 2 * len(directions), 2))
     uv[quads.ravel()] = face_uv.reshape(-1, 2)
     order = np.arange(len(directions))
@@ -121,13 +126,15 @@ def build_head(mesh: BaseMesh, mirror: np.ndarray) -> Head:
     return Head(
         quads=quads,
         base_index=base_index,
-        part=np.concatenate([part, np.full(len(directions), LEFT_EYE),
-                             np.full(len(directions), RIGHT_EYE)]).astype(np.int32),
+        part=np.concatenate(
+            [part, np.full(len(directions), LEFT_EYE), np.full(len(directions), RIGHT_EYE)]
+        ).astype(np.int32),
         uv=uv,
         face_uv=face_uv,
         eye_direction=np.concatenate([np.zeros((count, 3)), directions, mirrored]),
-        symmetry=np.concatenate([to_head[mirror[used]], sizes[1] + order,
-                                 sizes[0] + order]).astype(np.int32),
+        symmetry=np.concatenate([to_head[mirror[used]], sizes[1] + order, sizes[0] + order]).astype(
+            np.int32
+        ),
         upper_teeth=np.isin(base_index, mesh.faces["helper-upper-teeth"]),
         eye_helpers=(np.unique(mesh.faces["helper-l-eye"]), np.unique(mesh.faces["helper-r-eye"])),
     )
@@ -153,8 +160,13 @@ def edge_loop(quads: np.ndarray, start: int, vertices: np.ndarray) -> np.ndarray
         while path[-1] != start and len(neighbours[path[-1]]) == 4 and len(path) < 1000:
             previous, here = path[-2:]
             beside = faces[frozenset((previous, here))]
-            path.append(next(x for x in neighbours[here]
-                             if x != previous and not beside & faces[frozenset((here, x))]))
+            path.append(
+                next(
+                    x
+                    for x in neighbours[here]
+                    if x != previous and not beside & faces[frozenset((here, x))]
+                )
+            )
         if path[-1] == start:
             return np.array(path[:-1])
     raise ValueError(f"start: expected a vertex of a closed edge loop, got {start}")
@@ -191,22 +203,28 @@ def eye_grid() -> tuple[np.ndarray, np.ndarray]:
     """Returns an eye's quads (Q, 4) and directions (V, 3): a polar grid whose pole is the gaze."""
     angles = np.radians(np.array(EYE_RINGS))[:, None]
     turn = 2.0 * np.pi * np.arange(EYE_SEGMENTS)[None] / EYE_SEGMENTS
-    rings = np.stack([np.sin(angles) * np.cos(turn), np.sin(angles) * np.sin(turn),
-                      np.cos(angles) + 0.0 * turn], axis=-1)
+    rings = np.stack(
+        [np.sin(angles) * np.cos(turn), np.sin(angles) * np.sin(turn), np.cos(angles) + 0.0 * turn],
+        axis=-1,
+    )
     directions = np.concatenate([[[0.0, 0.0, 1.0]], rings.reshape(-1, 3)])
     index = 1 + np.arange(rings.shape[0] * EYE_SEGMENTS).reshape(-1, EYE_SEGMENTS)
     ahead = np.roll(index, -1, axis=1)
     bands = np.stack([index[:-1], index[1:], ahead[1:], ahead[:-1]], axis=-1).reshape(-1, 4)
     # About the pole a quad spans two segments, so that the grid has no triangles.
     first = index[0]
-    caps = np.stack([np.zeros(EYE_SEGMENTS // 2, int), first[::2], first[1::2],
-                     np.roll(first, -2)[::2]], axis=-1)
+    caps = np.stack(
+        [np.zeros(EYE_SEGMENTS // 2, int), first[::2], first[1::2], np.roll(first, -2)[::2]],
+        axis=-1,
+    )
     return np.concatenate([caps, bands]).astype(np.int32), directions
 
 
 def _eye_uv(directions: np.ndarray, side: int) -> np.ndarray:
     """Eyes get two discs in a corner of the UV square that the head leaves free."""
     angle = np.arccos(np.clip(directions[:, 2], -1.0, 1.0)) / np.pi
-    around = directions[:, :2] / np.maximum(np.linalg.norm(directions[:, :2], axis=1), 1e-9)[:, None]
+    around = (
+        directions[:, :2] / np.maximum(np.linalg.norm(directions[:, :2], axis=1), 1e-9)[:, None]
+    )
     mirror = np.array([1.0 - 2.0 * side, 1.0])
     return np.array([0.06 + 0.12 * side, 0.06]) + 0.08 * around * angle[:, None] * mirror

@@ -1,4 +1,4 @@
-"""Draws natural heads from MakeHuman's sliders and condenses them into identity modes."""
+"""Draws natural heads from MakeHuman's targets and sliders."""
 
 from __future__ import annotations
 
@@ -6,37 +6,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from default_face_model.geometry import INNER_MOUTH, LEFT_EYE, RIGHT_EYE, TEETH, Head
+from default_face_model.geometry import Head
 from default_face_model.sliders import AGES, BUILDS, ETHNICITIES, SEXES, HeadTargets, Slider
 from default_face_model.sources import Sources
+from default_face_model.warps import WARP_MM, warp_fields
 
 # Mean weights of the ethnicities' targets (Dirichlet parameters) and of the sexes' (Beta).
 ETHNICITY_CONCENTRATION = (0.45, 0.45, 0.8)
 SEX_CONCENTRATION = (0.6, 0.5)
 # Standard deviations of the sliders by the first word of their name, and exceptions. The skull's
 # sliders are damped: free, they make eggheads, and hair hides the skull in photos anyway.
-WIDTHS = {"head": 0.09, "chin": 0.2, "nose": 0.2, "mouth": 0.2, "eye": 0.2, "cheek": 0.22,
-          "forehead": 0.1, "ear": 0.18, "eyebrows": 0.22}
+WIDTHS = {
+    "head": 0.09,
+    "chin": 0.2,
+    "nose": 0.2,
+    "mouth": 0.2,
+    "eye": 0.2,
+    "cheek": 0.22,
+    "forehead": 0.1,
+    "ear": 0.18,
+    "eyebrows": 0.22,
+}
 SPECIAL_WIDTHS = {
     # These move or turn the whole head: pose, not identity.
-    "head-trans-forward+backward": 0.0, "head-trans-out+in": 0.0, "head-trans-up+down": 0.0,
+    "head-trans-forward+backward": 0.0,
+    "head-trans-out+in": 0.0,
+    "head-trans-up+down": 0.0,
     "head-angle-out+in": 0.0,
     # These are far larger than their kind at full strength, or make elves.
-    "forehead-nubian-incr+decr": 0.03, "forehead-scale-vert-incr+decr": 0.05,
-    "ear-shape-pointed": 0.0, "ear-shape-triangle": 0.0, "ear-shape-square": 0.08,
-    "ear-shape-round": 0.12, "head-back-scale-depth-incr+decr": 0.08,
+    "forehead-nubian-incr+decr": 0.03,
+    "forehead-scale-vert-incr+decr": 0.05,
+    "ear-shape-pointed": 0.0,
+    "ear-shape-triangle": 0.0,
+    "ear-shape-square": 0.08,
+    "ear-shape-round": 0.12,
+    "head-back-scale-depth-incr+decr": 0.08,
     # These turn or shift a feature sideways.
-    "mouth-trans-out+in": 0.04, "nose-trans-out+in": 0.05,
+    "mouth-trans-out+in": 0.04,
+    "nose-trans-out+in": 0.05,
     # These make ages and builds, which vary widely.
-    "head-fat-incr+decr": 0.22, "head-age-incr+decr": 0.22,
+    "head-fat-incr+decr": 0.22,
+    "head-age-incr+decr": 0.22,
 }
 ASYMMETRY_WIDTH = 0.1
-FACE_RADIUS_MM = 95.0
-# Standard deviation of a warp's peak; many overlap.
-WARP_MM = 0.4
-# Smooth warps of space: correlation length, count of centres over one half of the face.
-WARP_LENGTHS_MM = (22.0, 45.0)
-WARP_CENTRES = (28, 10)
 
 
 @dataclass(frozen=True)
@@ -60,8 +72,14 @@ class HeadGenerator:
         offsets: slider name -> centre of its distribution.
     """
 
-    def __init__(self, sources: Sources, head: Head, base_vertices: np.ndarray,
-                 offsets: dict[str, float], warp_mm: float = WARP_MM) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        head: Head,
+        base_vertices: np.ndarray,
+        offsets: dict[str, float],
+        warp_mm: float = WARP_MM,
+    ) -> None:
         self.head = head
         reference = base_vertices + reference_displacement(sources, len(base_vertices))
         targets = HeadTargets(sources, head, reference)
@@ -69,10 +87,22 @@ class HeadGenerator:
         self.reference = head.place(reference)
         self.sliders = [s for s in targets.sliders() if slider_width(s.name) > 0]
         self.asymmetries = targets.asymmetries()
-        self._macro = np.stack([targets.displacement(f"macrodetails/{e}-{s}-{a}")
-                                for e in ETHNICITIES for s in SEXES for a in AGES])
-        self._build = np.stack([targets.displacement(f"macrodetails/universal-{s}-{a}-{b}")
-                                for s in SEXES for a in AGES for b in BUILDS])
+        self._macro = np.stack(
+            [
+                targets.displacement(f"macrodetails/{e}-{s}-{a}")
+                for e in ETHNICITIES
+                for s in SEXES
+                for a in AGES
+            ]
+        )
+        self._build = np.stack(
+            [
+                targets.displacement(f"macrodetails/universal-{s}-{a}-{b}")
+                for s in SEXES
+                for a in AGES
+                for b in BUILDS
+            ]
+        )
         unknown = set(offsets) - {s.name for s in self.sliders}
         if unknown:
             raise ValueError(f"offsets: expected names of sliders, got {sorted(unknown)}")
@@ -106,11 +136,14 @@ class HeadGenerator:
 
     def heads(self, weights: HeadWeights) -> np.ndarray:
         """Returns the heads (N, V, 3) mm."""
-        return (self.base + np.tensordot(weights.macro, self._macro, 1)
-                + np.tensordot(weights.build, self._build, 1)
-                + _slide(weights.sliders, self.sliders)
-                + _slide(weights.asymmetries, self.asymmetries)
-                + np.tensordot(weights.warps, self._warp_basis, 1))
+        return (
+            self.base
+            + np.tensordot(weights.macro, self._macro, 1)
+            + np.tensordot(weights.build, self._build, 1)
+            + _slide(weights.sliders, self.sliders)
+            + _slide(weights.asymmetries, self.asymmetries)
+            + np.tensordot(weights.warps, self._warp_basis, 1)
+        )
 
 
 def slider_width(name: str) -> float:
@@ -137,101 +170,6 @@ def _draw_ages(count: int, rng: np.random.Generator) -> np.ndarray:
 def _slide(strengths: np.ndarray, sliders: list[Slider]) -> np.ndarray:
     positive = np.stack([s.positive for s in sliders])
     negative = np.stack([s.negative for s in sliders])
-    return (np.tensordot(strengths.clip(0.0), positive, 1)
-            + np.tensordot((-strengths).clip(0.0), negative, 1))
-
-
-def warp_fields(reference: np.ndarray, head: Head) -> np.ndarray:
-    """Returns smooth left-right symmetric warps (P, V, 3), each about 1 mm at its peak.
-
-    MakeHuman's sliders are few about cheeks, jaw and brow; real heads differ there in ways no
-    slider has. A warp moves space by a Gaussian bump, so that lids stay on their balls and lips
-    closed; eyes ride on the warp of their centre.
-    """
-    points = reference.copy()
-    for part in (LEFT_EYE, RIGHT_EYE):
-        points[head.part == part] = reference[head.part == part].mean(0)
-    tip = reference[reference[:, 2].argmax()]
-    skin = np.flatnonzero((head.part == 0) & (reference[:, 0] >= -1e-6)
-                          & (np.linalg.norm(reference - tip, axis=1) < FACE_RADIUS_MM))
-    fields = []
-    for length, count in zip(WARP_LENGTHS_MM, WARP_CENTRES, strict=True):
-        for centre in _spread(reference[skin], count):
-            image = centre * [-1.0, 1.0, 1.0]
-            near, far = (np.exp(-((points - c) ** 2).sum(1) / (2.0 * length**2))
-                         for c in (centre, image))
-            peak = (near + far).max()
-            for axis in range(3):
-                bump = (near - far) if axis == 0 else (near + far)
-                field = np.zeros_like(points)
-                field[:, axis] = bump / peak
-                fields.append(field)
-    return np.stack(fields)
-
-
-def _spread(points: np.ndarray, count: int) -> np.ndarray:
-    """Returns `count` of the points, each as far as possible from the earlier ones."""
-    chosen = [points[:, 2].argmax()]
-    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
-    while len(chosen) < count:
-        chosen.append(distance.argmax())
-        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return points[chosen]
-
-
-def face_weights(vertices: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Returns weights (V,): 1 on the face, little on skull, neck and in the mouth."""
-    tip = vertices[vertices[:, 2].argmax()]
-    distance = np.linalg.norm(vertices - tip - [0.0, 15.0, -20.0], axis=1)
-    weights = 0.04 + 0.96 / (1.0 + np.exp((distance - FACE_RADIUS_MM) / 10.0))
-    return np.where((part == TEETH) | (part == INNER_MOUTH), 0.1, 1.0) * weights
-
-
-def similarity(points: np.ndarray, target: np.ndarray, weights: np.ndarray
-               ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Returns s, R, t with s R p + t nearest to the target (Umeyama 1991), points (V, 3)."""
-    w = weights / weights.sum()
-    mean, target_mean = w @ points, w @ target
-    x, y = points - mean, target - target_mean
-    u, singular, vt = np.linalg.svd((y * w[:, None]).T @ x)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = u @ np.diag(signs) @ vt
-    scale = float((singular * signs).sum() / (w @ (x**2).sum(1)))
-    return scale, rotation, target_mean - scale * rotation @ mean
-
-
-def align(heads: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Returns the heads (N, V, 3) moved by similarities onto the target (V, 3)."""
-    aligned = np.empty_like(heads)
-    for i, vertices in enumerate(heads):
-        scale, rotation, translation = similarity(vertices, target, weights)
-        aligned[i] = scale * vertices @ rotation.T + translation
-    return aligned
-
-
-def principal_modes(deviations: np.ndarray, weights: np.ndarray, count: int
-                    ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns modes (V, 3, K), one standard deviation long, and the samples' coefficients (N, K).
-
-    The modes are those of the weighted vertices; each is then the regression of all vertices on
-    its coefficient, so that skull and neck follow the face.
-    """
-    flat = deviations.reshape(len(deviations), -1)
-    weighted = flat * np.repeat(np.sqrt(weights), 3)
-    # Fewer samples than coordinates: their Gram matrix has the same left singular vectors.
-    _, vectors = np.linalg.eigh(weighted @ weighted.T)
-    u = vectors[:, ::-1][:, :count]
-    # Fix the sign: linear algebra libraries differ in it.
-    u = u * np.sign(u[abs(u).argmax(0), np.arange(count)])
-    coefficients = u * np.sqrt(len(flat))
-    modes = flat.T @ coefficients / len(flat)
-    return modes.reshape(*deviations.shape[1:], count), coefficients
-
-
-def residual_rms(deviations: np.ndarray, modes: np.ndarray, weights: np.ndarray) -> float:
-    """Returns the weighted rms distance (mm) between deviations (N, V, 3) and their best fits."""
-    scale = np.repeat(np.sqrt(weights / weights.sum()), 3)
-    flat = deviations.reshape(len(deviations), -1) * scale
-    basis = modes.reshape(-1, modes.shape[-1]) * scale[:, None]
-    coefficients = np.linalg.lstsq(basis, flat.T, rcond=None)[0]
-    return float(np.sqrt(((flat.T - basis @ coefficients) ** 2).sum(0).mean()))
+    return np.tensordot(strengths.clip(0.0), positive, 1) + np.tensordot(
+        (-strengths).clip(0.0), negative, 1
+    )

@@ -1,11 +1,12 @@
 """Where the sliders are centred, so that the mean head is an average person.
 
-MakeHuman's average adult (all sliders at zero) has, beside real heads, a long egg-shaped skull, a short
-flat nose and protruding lips. Each offset is our own choice of slider: the regularised least-squares
-strength that brings the average adult nearer to independent averages of real people: the neutral head of
-ICT-FaceKit (skull and face) and the mean of the Surrey Face Model (face), averaged over the two. The mean's
-scan-to-mesh distance within 95 mm of the nose fell from 1.36 to 1.08 mm for the first and from 0.97 to 0.63 mm
-for the second, beyond 95 mm from 2.6 to 1.3 mm. No vertex of either is used. Strengths under 0.03 are left out.
+MakeHuman's average adult (all sliders at zero) has, beside real heads, a long egg-shaped skull, a
+short flat nose and protruding lips. Each offset is our own choice of slider: the regularised
+least-squares strength that brings the average adult nearer to independent averages of real people,
+the neutral head of ICT-FaceKit (skull and face) and the mean of the Surrey Face Model (face),
+averaged over the two; strengths under 0.03 are left out. The mean's scan-to-mesh distance within
+95 mm of the nose fell from 1.36 to 1.08 mm for the first and from 0.97 to 0.63 mm for the second,
+beyond 95 mm from 2.6 to 1.3 mm. No vertex of either is used.
 """
 
 from __future__ import annotations

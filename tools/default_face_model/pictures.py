@@ -12,8 +12,9 @@ LIGHT = np.array([0.25, 0.45, 0.85])
 AMBIENT = 0.45
 
 
-def render(vertices: np.ndarray, triangles: np.ndarray, colours: np.ndarray, focal: float, size: int
-           ) -> tuple[np.ndarray, np.ndarray]:
+def render(
+    vertices: np.ndarray, triangles: np.ndarray, colours: np.ndarray, focal: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns a shaded picture (size, size, 3) uint8 and the triangle of every pixel, -1 outside.
 
     Args:

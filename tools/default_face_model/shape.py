@@ -1,4 +1,4 @@
-"""The geometric half of the default face model: mean, identity, expression, on two levels of detail."""
+"""The geometry of the default face model: mean, identity, expression, at two levels of detail."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from default_face_model.expression import ExpressionSampler, expression_modes, expression_units
+from default_face_model.expression import ExpressionSampler, expression_units
 from default_face_model.geometry import LEFT_EYE, RIGHT_EYE, SKIN, Head, build_head, fit_sphere
-from default_face_model.identity import (
-    HeadGenerator,
+from default_face_model.identity import HeadGenerator, reference_displacement
+from default_face_model.modes import (
     align,
+    expression_modes,
     face_weights,
     principal_modes,
-    reference_displacement,
     residual_rms,
 )
 from default_face_model.offsets import SLIDER_OFFSETS
@@ -33,12 +33,18 @@ MIRROR_X = np.array([-1.0, 1.0, 1.0])
 def build_shape(sources: Sources, seed: int) -> dict[str, Any]:
     """Returns the geometry of the model, as the other stages read it.
 
-    Keys: `control_mean (Vc, 3)`, `control_identity (Vc, 3, Ki)`, `control_expression (Vc, 3, Ke)` of
-    the cage; `subdivision`, the sparse (V, Vc) matrix from the cage to the fine mesh, whose first Vc
-    rows are the coarse mesh; `quads`, `fine_quads`, `coarse_triangles`, `fine_triangles`; `uv`,
-    `fine_uv`; `part`, `fine_part`; `base_index`; `eye_direction`, `fine_eye_direction`; `symmetry`,
-    `fine_symmetry`; `coarse_mean`, `fine_mean`; `identity_samples`, `expression_samples` in sigmas; `held_out_residual_mm`,
-    the rms distance on the face by which the modes miss heads that they were not made from.
+    Keys, with Vc vertices of the cage and V of the fine mesh:
+        control_mean (Vc, 3), control_identity (Vc, 3, Ki), control_expression (Vc, 3, Ke): the
+            cage, mm, modes one standard deviation long.
+        subdivision: sparse (V, Vc) from the cage to the fine mesh, whose first Vc rows give the
+            coarse mesh.
+        coarse_mean, fine_mean; quads, fine_quads; coarse_triangles, fine_triangles; uv, fine_uv;
+            part, fine_part; eye_direction, fine_eye_direction; symmetry, fine_symmetry: the mesh
+            at both levels.
+        base_index, upper_teeth: (Vc,).
+        identity_samples (N, Ki), expression_samples (N, Ke): natural people, in sigmas.
+        held_out_residual_mm: the rms distance on the face by which the modes miss heads that they
+            were not made from.
 
     Args:
         sources: the packages.
@@ -55,8 +61,11 @@ def build_shape(sources: Sources, seed: int) -> dict[str, Any]:
     mean = _symmetric(heads.mean(0), head)
     scale = PUPIL_DISTANCE_MM / _pupil_distance(mean, head)
     modes, samples = principal_modes((heads - mean) * scale, weights, IDENTITY_MODES)
-    held_out = align(generator.heads(generator.draw(HELD_OUT_DRAWS, np.random.default_rng(seed + 1))),
-                     mean, weights)
+    held_out = align(
+        generator.heads(generator.draw(HELD_OUT_DRAWS, np.random.default_rng(seed + 1))),
+        mean,
+        weights,
+    )
     residual = residual_rms((held_out - mean) * scale, modes, weights)
     mean = (mean - _origin(mean, head)) * scale
 
@@ -126,8 +135,9 @@ def _origin(vertices: np.ndarray, head: Head) -> np.ndarray:
     return np.array([0.0, (eye[1] + teeth[:, 1].min()) / 2.0, (depth.min() + depth.max()) / 2.0])
 
 
-def _fine_symmetry(quads: np.ndarray, fine_quads: np.ndarray, symmetry: np.ndarray, count: int,
-                   fine_count: int) -> np.ndarray:
+def _fine_symmetry(
+    quads: np.ndarray, fine_quads: np.ndarray, symmetry: np.ndarray, count: int, fine_count: int
+) -> np.ndarray:
     """Returns the mirror vertex of each fine vertex: edges and quads mirror with their corners."""
     by_corner = fine_quads.reshape(len(quads), 4, 4)
     mirror = np.empty(fine_count, np.int32)
@@ -140,8 +150,9 @@ def _fine_symmetry(quads: np.ndarray, fine_quads: np.ndarray, symmetry: np.ndarr
     for (a, b), point in edge_point.items():
         x, y = int(symmetry[a]), int(symmetry[b])
         mirror[point] = edge_point[min(x, y), max(x, y)]
-    face_point = {tuple(sorted(c)): f[0][2]
-                  for c, f in zip(quads.tolist(), by_corner.tolist(), strict=True)}
+    face_point = {
+        tuple(sorted(c)): f[0][2] for c, f in zip(quads.tolist(), by_corner.tolist(), strict=True)
+    }
     for corners, point in face_point.items():
         mirror[point] = face_point[tuple(sorted(int(symmetry[c]) for c in corners))]
     return mirror

@@ -1,8 +1,8 @@
-"""The sliders of MakeHuman's modelling tool that shape a head, as displacements of the head's vertices.
+"""The sliders of MakeHuman's modelling tool that shape a head, as displacements of its vertices.
 
-A slider runs over [-1, 1]: its positive side adds one target, its negative side another, or takes the
-same one away where it has no opposite. Left and right sliders of the same kind are tied into a symmetric
-one; the `asym` targets give the asymmetry.
+A slider runs over [-1, 1]: its positive side adds one target, its negative side another, or takes
+the same one away where it has no opposite. Left and right sliders of the same kind are tied into a
+symmetric one; the `asym` targets give the asymmetry.
 """
 
 from __future__ import annotations
@@ -17,12 +17,23 @@ from default_face_model.sources import Sources
 ETHNICITIES = ("african", "asian", "caucasian")
 SEXES = ("female", "male")
 AGES = ("child", "young", "old")
-BUILDS = ("averagemuscle-averageweight", "averagemuscle-minweight", "averagemuscle-maxweight",
-          "minmuscle-averageweight", "maxmuscle-averageweight")
+BUILDS = (
+    "averagemuscle-averageweight",
+    "averagemuscle-minweight",
+    "averagemuscle-maxweight",
+    "minmuscle-averageweight",
+    "maxmuscle-averageweight",
+)
 FOLDERS = ("head", "chin", "nose", "mouth", "eyes", "cheek", "forehead", "ears", "eyebrows")
 # Opposite endings of a pair of targets; a pair shares the rest of its name.
-OPPOSITES = (("incr", "decr"), ("up", "down"), ("out", "in"), ("forward", "backward"),
-             ("uncompress", "compress"), ("convex", "concave"))
+OPPOSITES = (
+    ("incr", "decr"),
+    ("up", "down"),
+    ("out", "in"),
+    ("forward", "backward"),
+    ("uncompress", "compress"),
+    ("convex", "concave"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,11 +104,17 @@ class HeadTargets:
         for name in self._sources.target_names("asym"):
             if name.endswith("-l") and not name.startswith("asymm"):
                 other = f"{name[:-2]}-r"
-                result.append(Slider(name[:-2], self.displacement(f"asym/{name}"),
-                                     self.displacement(f"asym/{other}")))
+                result.append(
+                    Slider(
+                        name[:-2],
+                        self.displacement(f"asym/{name}"),
+                        self.displacement(f"asym/{other}"),
+                    )
+                )
         return result
 
     def _tied(self, folder: str, name: str) -> np.ndarray:
         sides = [name] if not name.startswith("l-") else [name, f"r-{name[2:]}"]
-        return sum((self.displacement(f"{folder}/{side}") for side in sides),
-                   np.zeros_like(self._placed))
+        return sum(
+            (self.displacement(f"{folder}/{side}") for side in sides), np.zeros_like(self._placed)
+        )

