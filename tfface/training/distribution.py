@@ -65,7 +65,10 @@ def wait_for_all(strategy: tf.distribute.Strategy) -> None:
 
 def _local_strategy(training: TrainingConfig) -> tf.distribute.Strategy:
     if training.strategy == "mirrored":
-        return tf.distribute.MirroredStrategy(training.devices)
+        # CPUs of one process need no collective operations, whose keys two runs would share.
+        only_cpus = training.devices and all(name.startswith("CPU") for name in training.devices)
+        operations = tf.distribute.ReductionToOneDevice() if only_cpus else None
+        return tf.distribute.MirroredStrategy(training.devices, cross_device_ops=operations)
     if training.devices is None:
         return tf.distribute.get_strategy()  # TensorFlow's own placement: a GPU where there is one
     if len(training.devices) != 1:
