@@ -42,12 +42,6 @@ class TinySystem(FaceSystem):
         drawn = keras.random.uniform((), seed=self.random)
         return {"colour": tf.reduce_mean(error) * (1.0 + self.random_weight * drawn)}
 
-    def train_step(self, data):
-        logs = super().train_step(data)
-        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            return {name: tf.reshape(value, [1]) for name, value in logs.items()}
-        return logs
-
     def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
         colour = tf.repeat(self.layout.split(code)["colour"][:, None], VERTICES, axis=1)
         return {"vertices": 100.0 * colour, "albedo": colour, "landmarks": colour[:, :2]}

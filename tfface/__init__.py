@@ -45,8 +45,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# TensorFlow leaves oneDNN off on some CPUs where it makes convolutions up to twice as fast. Works if
-# tfface is imported before TensorFlow; the user's own setting wins.
+# TensorFlow leaves oneDNN off on some CPUs where it makes convolutions up to twice as fast. Set
+# before TensorFlow is imported, where alone it counts; the user's own setting wins.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # name -> (module, attribute), imported on first use: `import tfface` loads no TensorFlow. The

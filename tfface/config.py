@@ -35,10 +35,15 @@ class Section(pydantic.BaseModel):
 
 
 class FaceModelConfig(Section):
-    """Which face: `path` is `default` or a file; modes null = all that the model has."""
+    """Which face: `path` is `default` or a file; modes null = all that the model has.
+
+    The default model has two meshes for the same codes: `detail` is trained on, `exported` is
+    what `decode` of the exported model draws.
+    """
 
     path: str = "default"
     detail: Literal["coarse", "fine"] = "coarse"
+    exported: Literal["coarse", "fine"] = "fine"
     identity: Count | None = 80
     expression: Count | None = 64
     albedo: Count | None = 80

@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from tfface.data.augmentation import Augmentation, Example, augment_geometry, augment_photometry
 from tfface.data.face_records import FaceRecord
+from tfface.data.shuffling import shuffled_passes
 
 _FEATURES = {
     "image": tf.io.FixedLenFeature([], tf.string),
@@ -118,18 +119,16 @@ def read_records(
         ValueError: no file matches a pattern.
     """
     files = record_files(patterns)
-    dataset = tf.data.Dataset.from_tensor_slices(files)
-    if shuffle:
-        dataset = dataset.shuffle(len(files), seed=seed)
-    dataset = dataset.interleave(
+    dataset = tf.data.Dataset.from_tensor_slices(files).interleave(
         tf.data.TFRecordDataset,
         cycle_length=min(len(files), 16),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     if shuffle:
-        dataset = dataset.shuffle(_SHUFFLE_BUFFER, seed=seed)
-    if repeat:
+        passes = shuffled_passes(dataset, _SHUFFLE_BUFFER, seed)
+        dataset = passes if repeat else dataset.shuffle(_SHUFFLE_BUFFER, seed=seed)
+    elif repeat:
         dataset = dataset.repeat()
     dataset = dataset.skip(first_example).enumerate(first_example)
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfface.config import DataConfig
 from tfface.data.augmentation import Augmentation, augment_photometry
 from tfface.data.records import read_records
+from tfface.data.shuffling import shuffled_passes
 from tfface.data.synthetic import synthetic_faces
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
@@ -19,6 +20,7 @@ Example = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
 _VALIDATION_SEED = 1_000_003  # added to the seed: other faces than those of training
 _VALIDATION_FACES = 256
+_SHUFFLE_BUFFER = 2048
 
 
 def training_data(
@@ -93,7 +95,7 @@ def _drawn_faces(
         cache.mkdir(parents=True, exist_ok=True)
         told = f"{config.synthetic!r} {seed} {decoder.image_size} {model.name} {model.mean.sum()}"
         faces = faces.cache(str(cache / hashlib.sha256(told.encode()).hexdigest()[:16]))
-    faces = faces.shuffle(min(corpus, 8192), seed=seed).repeat().skip(first)
+    faces = shuffled_passes(faces, min(corpus, _SHUFFLE_BUFFER), seed).skip(first)
     return faces.map(lambda image, targets: (_to_floats(image), targets))
 
 

@@ -36,5 +36,5 @@ def _convolution(
     x: keras.KerasTensor, width: int, kernel: int, strides: int = 1, activation: bool = True
 ) -> keras.KerasTensor:
     x = layers.Conv2D(width, kernel, strides, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.95)(x)
+    x = layers.BatchNormalization(momentum=0.95, synchronized=True)(x)
     return layers.ReLU()(x) if activation else x

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.data.framing import centring_translation
@@ -41,9 +42,9 @@ class FaceDecoder(keras.layers.Layer):
         self,
         face_model: LinearFaceModel,
         normals: VertexNormals,
-        landmarks: Sequence[int],
-        contour: Sequence[Sequence[int]],
-        initial_translation: Sequence[float],
+        landmarks: ArrayLike,
+        contour: ArrayLike,
+        initial_translation: Iterable[float],
         image_size: int,
         focal_length: float = FOCAL_LENGTH,
         **kwargs: Any,

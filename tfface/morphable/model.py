@@ -6,6 +6,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -148,12 +149,14 @@ class MorphableModel:
     ) -> MorphableModel:
         """Returns the model with at most the given numbers of modes (None keeps all)."""
         kept = {"identity": identity, "expression": expression, "albedo": albedo}
-        changes: dict[str, np.ndarray] = {}
+        changes: dict[str, Any] = {}
         for part, count in kept.items():
             changes[part] = getattr(self, part)[..., :count]
             changes[f"{part}_samples"] = getattr(self, f"{part}_samples")[..., :count]
         if self.control is not None:
-            cage = {part: getattr(self.control, part)[..., : kept[part]] for part in _SHAPES}
+            cage: dict[str, Any] = {
+                part: getattr(self.control, part)[..., : kept[part]] for part in _SHAPES
+            }
             return replace(self, **changes, control=replace(self.control, **cage))
         return replace(self, **changes)
 

@@ -42,7 +42,7 @@ class FaceSystem(keras.Model):
         """Returns the weighted terms of the loss, scalars, by name; their sum is minimised."""
         raise NotImplementedError
 
-    def compute_loss(  # type: ignore[override]
+    def compute_loss(
         self,
         x: tf.Tensor,
         y: Mapping[str, tf.Tensor],

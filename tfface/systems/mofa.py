@@ -6,12 +6,13 @@ draws the face it stands for; training compares the two pictures. No labels are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.config import DataConfig, LossesConfig
@@ -30,7 +31,6 @@ from tfface.rendering.sampling import inside_image, sample_bilinear
 from tfface.rendering.visibility import front_facing, unoccluded
 from tfface.systems.base import FaceSystem
 from tfface.systems.pictures import draw_columns
-
 
 COMPARED_PARTS = ("identity", "expression", "albedo")
 
@@ -57,7 +57,7 @@ class MoFA(FaceSystem):
     def __init__(
         self,
         decoder: FaceDecoder,
-        compared: Sequence[float],
+        compared: ArrayLike,
         encoder: str = "compact",
         losses: LossesConfig | None = None,
         sampled_vertices: int | None = None,
@@ -110,7 +110,10 @@ class MoFA(FaceSystem):
         drawn = self._draw_vertices()
         face = self.decoder(parts, drawn)
         landmarks = landmark_loss(
-            face["landmarks"], targets["landmarks"], targets["confidence"], self.image_size
+            self.decoder.landmarks(self._with_true_shape(targets, parts)),
+            targets["landmarks"],
+            targets["confidence"],
+            self.image_size,
         )
         regularizer = statistical_regularization(
             parts["identity"], parts["expression"], parts["albedo"],
@@ -144,6 +147,20 @@ class MoFA(FaceSystem):
         count = len(self.compared_vertices)
         drawn = keras.random.randint((self.sampled_vertices,), 0, count, seed=self.random)
         return tf.gather(self.compared_vertices, drawn)
+
+    def _with_true_shape(
+        self, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """The parts, with identity and expression from the truth where `supervision` knows it.
+
+        There the landmarks need only teach the pose; otherwise the shape would answer for every
+        error of the pose, which drowns what the truth says of it.
+        """
+        if not self.losses_config.supervision:
+            return dict(parts)
+        truth, known = self.layout.split(targets["code"]), targets["has_code"][:, None] > 0.5
+        shape = {n: tf.where(known, truth[n], parts[n]) for n in ("identity", "expression")}
+        return {**parts, **shape}
 
     def supervision(
         self, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]

@@ -102,7 +102,7 @@ def train(config: Config, resume: bool = False) -> History:
         if done < config.training.epochs:
             history = _fit(system, config, folder, done, history, chief)
     if chief:
-        export_system(_plain_copy(system, config), folder.export)
+        export_system(_exported_system(system, config), folder.export)
     wait_for_all(strategy)
     return history
 
@@ -121,7 +121,7 @@ def export_run(run: Path, output: Path) -> None:
         raise ConfigError(f"{folder.checkpoints}: expected a checkpoint, got none")
     system = _built_system(config)
     restore_weights(last, system)
-    export_system(system, output)
+    export_system(_exported_system(system, config), output)
 
 
 def describe_run(config: Config) -> str:
@@ -171,10 +171,11 @@ def _compiled_system(config: Config) -> FaceSystem:
     return system
 
 
-def _plain_copy(system: FaceSystem, config: Config) -> FaceSystem:
-    """A float32 system outside any strategy, as an export wants, with the same weights."""
-    copy = _built_system(config)
-    for target, source in zip(copy.variables, system.variables, strict=True):
+def _exported_system(system: FaceSystem, config: Config) -> FaceSystem:
+    """A float32 system outside any strategy, with the same encoder and the exported mesh."""
+    face_model = config.face_model.model_copy(update={"detail": config.face_model.exported})
+    copy = _built_system(config.model_copy(update={"face_model": face_model}))
+    for target, source in zip(copy.encoder.variables, system.encoder.variables, strict=True):
         target.assign(tf.convert_to_tensor(source))
     return copy
 

@@ -59,7 +59,7 @@ def insert_points(
     positions[after] = vertices
     allowed_after = np.zeros(len(positions), bool)
     allowed_after[after] = allowed
-    landmarks = coarse_count + np.arange(count)
+    landmarks = range(coarse_count, coarse_count + count)
 
     fine = list(map(tuple, after[fine_triangles]))
     rows, columns, values = list(after), list(range(len(vertices))), [1.0] * len(vertices)
@@ -76,7 +76,7 @@ def insert_points(
         matrix.tocsr(),
         np.array(fine, np.int32),
         np.array(coarse, np.int32),
-        landmarks.astype(np.int32),
+        np.array(landmarks, np.int32),
     )
 
 
