@@ -68,6 +68,7 @@ def write_fake_export(folder: Path, model: MorphableModel) -> Path:
         "contour": model.contour,
         "uv": model.uv,
         "compared": model.regions["face"],
+        "shown": np.maximum(model.regions["face"], model.regions["mouth"]),
     }
     np.savez(folder / "topology.npz", **topology)
     return folder

@@ -73,6 +73,7 @@ class ExportedModel:
         landmarks: `(68,)`.
         contour: `(17, C)`.
         compared: `(V,)` weight of each vertex in the photometric error.
+        shown: `(V,)` in [0, 1], what an overlay draws: that, and the mouth within it.
 
     Raises:
         ModelError: if something is missing or damaged.
@@ -96,6 +97,7 @@ class ExportedModel:
                 self.contour = topology["contour"].astype(np.int32)
                 everywhere = np.ones(len(topology["uv"]), np.float32)
                 self.compared = topology.get("compared", everywhere)
+                self.shown = topology.get("shown", self.compared)
             self._functions = tf.saved_model.load(str(folder))
             self._functions.serve, self._functions.decode  # noqa: B018
         except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:

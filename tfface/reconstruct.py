@@ -147,7 +147,8 @@ class _Run:
         except (PhotoError, MemoryError) as error:
             self._fail(error if isinstance(error, PhotoError) else f"{path}: out of memory")
         except OSError as error:
-            self._fail(f"{path}: cannot write: {error}")
+            reason = error.strerror or error
+            self._fail(f"{path}: cannot write to {self.output}: {reason}")
 
     def _process_image(self, image: np.ndarray, path: Path, parent: Path, stem: str) -> int:
         """Reconstructs and writes the faces of a picture; returns how many there were."""

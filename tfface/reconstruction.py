@@ -46,7 +46,7 @@ class FaceReconstruction:
         albedo: `(V, 3)` sRGB-encoded reflectance in [0, 1].
         triangles: `(T, 3)` int32.
         fitted: `(V,)` in [0, 1], how far each vertex belongs to the face that systems compare
-            with photos; the rest of the head is the model's guess.
+            with photos (and its mouth); the rest of the head is the model's guess.
         photometric_error: Mean RGB distance over the visible vertices of the face.
         seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`.
     """

@@ -91,7 +91,7 @@ class Reconstructor:
                     normals=posed.normals[i],
                     albedo=posed.albedo[i],
                     triangles=model.triangles,
-                    fitted=model.compared,
+                    fitted=model.shown,
                     photometric_error=float(errors[i]),
                     seconds=dict(shared),
                 )

@@ -56,7 +56,7 @@ def write_depth_and_normals(
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
         depth[y0:y1, x0:x1] = np.where(seen, drawing.attributes[..., 3], NO_DEPTH)
         picture[y0:y1, x0:x1] = np.where(seen[..., None], np.round(127.5 * (normals + 1)), 0)
-    np.save(depth_path, depth)
+    _write_npy(depth_path, depth)
     write_png(normals_path, picture)
 
 
@@ -68,6 +68,14 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     """
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     Path(path).write_bytes(data.tobytes())
+
+
+def _write_npy(path: str | Path, array: np.ndarray) -> None:
+    """`np.save`, except that a full disk is told as such and not by byte counts."""
+    with open(path, "wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).data)
 
 
 def _strips(region: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, int]]:
