@@ -240,7 +240,15 @@ class MoFA(FaceSystem):
             "contour": self.decoder.contour,
             "uv": self.morphable_model.uv,
             "compared": self.compared,
+            "shown": self._shown(),
         }
+
+    def _shown(self) -> np.ndarray:
+        """Weights `(V,)` of what is drawn over a photo: the face and the mouth's inside."""
+        regions = self.morphable_model.regions
+        everything = np.ones(self.morphable_model.vertex_count, np.float32)
+        face = regions.get("face", everything)
+        return np.maximum(face, regions.get("mouth", 0.0 * everything))
 
     @property
     def face_model_name(self) -> str:
