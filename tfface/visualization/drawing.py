@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfface.rendering.rasterize import interpolate, rasterize
 from tfface.visualization.posed_face import PosedFace
 
-_TILE = 768  # pixels; the candidates and attributes of a tile stay under about 200 MB
+_TILE = 512  # pixels; the candidates and attributes of a tile stay under about 100 MB
 _CLAY = np.array([0.74, 0.74, 0.76])
 _LAMP, _FILL = np.array([-0.45, 0.55, 0.70]), np.array([0.65, 0.05, 0.55])
 

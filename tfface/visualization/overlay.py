@@ -12,7 +12,7 @@ from tfface.visualization.drawing import draw, over
 from tfface.visualization.posed_face import PosedFace
 
 NO_DEPTH = 0.0
-_STRIP = 3_000_000  # pixels that are drawn at a time
+_STRIP = 1_000_000  # pixels that are drawn at a time
 _SMOOTH_UNTIL = 1_000_000  # pixels of the head's region: a larger outline does not look jagged
 
 
@@ -67,7 +67,7 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
         OSError: the file cannot be written.
     """
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    Path(path).write_bytes(data.tobytes())
+    Path(path).write_bytes(memoryview(data))
 
 
 def _write_npy(path: str | Path, array: np.ndarray) -> None:
