@@ -67,7 +67,7 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
         OSError: the file cannot be written.
     """
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    Path(path).write_bytes(memoryview(data))
+    Path(path).write_bytes(data.data)
 
 
 def _write_npy(path: str | Path, array: np.ndarray) -> None:
