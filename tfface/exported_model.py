@@ -15,15 +15,13 @@ import tensorflow as tf
 from tfface.metrics.photometric import photometric_error
 from tfface.rendering.contour import contour_landmarks
 from tfface.rendering.normals import MeshTopology, vertex_normals
-from tfface.rendering.rasterize import rasterize
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.sampling import inside_image, sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading
-from tfface.rendering.visibility import front_facing
+from tfface.rendering.visibility import front_facing, unoccluded
 from tfface.visualization.posed_face import PerspectiveCamera
 
 _DEPTH_MAP = 256  # px, side of the z-buffer that decides which vertices of a crop are visible
-_SURFACE = 1.5  # mm behind the visible surface that still count as on it
 
 Parts = Mapping[str, np.ndarray]
 
@@ -129,7 +127,9 @@ class ExportedModel:
             shading = sh_shading(tf.constant(turned), light).numpy()
         chosen = contour_landmarks(points, turned, self.landmarks, self.contour).numpy()
         pixels = self._camera(self.image_size).project(points)
-        visible = front_facing(turned, points).numpy() & self._unoccluded(points)
+        focal = self.focal_length * _DEPTH_MAP
+        seen = unoccluded(tf.constant(points, tf.float32), self.triangles, focal, _DEPTH_MAP)
+        visible = front_facing(turned, points).numpy() & seen.numpy()
         return PosedFaces(
             vertices=face["vertices"],
             normals=normals,
@@ -159,21 +159,6 @@ class ExportedModel:
         for name, (start, size) in self.layout.items():
             code[:, start : start + size] = parts[name].reshape(count, size)
         return {k: v.numpy() for k, v in self._functions.decode(tf.constant(code)).items()}
-
-    def _unoccluded(self, points: np.ndarray) -> np.ndarray:
-        """Which camera-space vertices `(B, V, 3)` no other part of the head hides, `(B, V)`."""
-        camera = self._camera(_DEPTH_MAP)
-        seen = rasterize(
-            points,
-            self.triangles,
-            camera.focal_length,
-            camera.principal_point,
-            _DEPTH_MAP,
-            _DEPTH_MAP,
-        )
-        column, row = np.clip(camera.project(points).astype(int), 0, _DEPTH_MAP - 1).T
-        nearest = seen.depth.numpy()[np.arange(len(points)), row, column].T
-        return -points[..., 2] < nearest + _SURFACE
 
     def _camera(self, size: int) -> PerspectiveCamera:
         """The camera of a crop at another resolution."""

@@ -4,8 +4,7 @@
 
 Prints a Markdown table and writes DIR/results.json, curves.png, heads.png and configuration.json.
 Photos and test heads come from the development data (`TFFACE_SHARED`, default `../shared`); parts
-whose data are missing are skipped and named. `small` takes a few minutes on two cores, `full` about
-half an hour.
+whose data are missing are skipped and named. `small` takes a few minutes on two cores.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def unoccluded(
         tolerance: mm behind the visible surface that still count as on it.
 
     Returns:
-        `[B, V]` bool.
+        `[B, V]` bool; False on an outline where the vertex's pixel shows the background.
     """
     centre = (size / 2, size / 2)
     hit = rasterize(points_camera, triangles, focal_length, centre, size, size)

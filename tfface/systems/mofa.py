@@ -109,11 +109,11 @@ class MoFA(FaceSystem):
         weights = self.losses_config
         drawn = self._draw_vertices()
         face = self.decoder(parts, drawn)
+        projected = face["landmarks"]
+        if weights.supervision:
+            projected = self.decoder.landmarks(self._with_true_shape(targets, parts))
         landmarks = landmark_loss(
-            self.decoder.landmarks(self._with_true_shape(targets, parts)),
-            targets["landmarks"],
-            targets["confidence"],
-            self.image_size,
+            projected, targets["landmarks"], targets["confidence"], self.image_size
         )
         regularizer = statistical_regularization(
             parts["identity"], parts["expression"], parts["albedo"],
@@ -151,13 +151,11 @@ class MoFA(FaceSystem):
     def _with_true_shape(
         self, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """The parts, with identity and expression from the truth where `supervision` knows it.
+        """The parts, with identity and expression from the truth where it is known.
 
         There the landmarks need only teach the pose; otherwise the shape would answer for every
         error of the pose, which drowns what the truth says of it.
         """
-        if not self.losses_config.supervision:
-            return dict(parts)
         truth, known = self.layout.split(targets["code"]), targets["has_code"][:, None] > 0.5
         shape = {n: tf.where(known, truth[n], parts[n]) for n in ("identity", "expression")}
         return {**parts, **shape}

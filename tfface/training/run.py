@@ -167,7 +167,10 @@ def _compiled_system(config: Config) -> FaceSystem:
     system = _built_system(config)
     steps = config.training.epochs * config.training.steps_per_epoch
     system.compile(optimizer=system.make_optimizer(config.optimizer, steps))
-    system.optimizer.build(system.trainable_variables)
+    try:
+        system.optimizer.build(system.trainable_variables)
+    except ValueError as error:  # a multiplier for a part that the code does not have
+        raise ConfigError(f"optimizer: {error}") from None
     return system
 
 
