@@ -3,8 +3,9 @@
     python tools/reproduce_mofa.py --size small --output DIR [--seed N] [--model PATH]
 
 Prints a Markdown table and writes DIR/results.json, curves.png, heads.png and configuration.json.
-Photos and test heads come from the development data (`TFFACE_SHARED`, default `../shared`); parts
-whose data are missing are skipped and named. `small` takes a few minutes on two cores.
+Photos and test heads come from the development data (see the README): the folder `TFFACE_SHARED`,
+by default `../shared`. Parts whose data are missing are skipped and named. `small` takes a few
+minutes on two cores.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ def main() -> int:
     except OSError as error:
         return fail("reproduce_mofa", error)
     load_tensorflow_quietly()
+    from mofa_evaluation.baselines import FIT
+    from mofa_evaluation.photos import CONFIG
+    from tfface.config import load_config
     from tfface.exported_model import ModelError
 
     shared = Path(os.environ.get("TFFACE_SHARED", SHARED))
@@ -59,16 +63,20 @@ def main() -> int:
         report = measure(model, SIZES[options.size], options.seed, shared, options.output)
     except ModelError as error:
         return fail("reproduce_mofa", error)
-    report.write(options.output)
     configuration = {
         "size": options.size,
         **asdict(SIZES[options.size]),
         "seed": options.seed,
         "model": json.loads((Path(model) / "metadata.json").read_text()),
+        "fitted": {**FIT, "losses": load_config(CONFIG).losses.model_dump()},
     }
-    text = json.dumps(configuration, indent=1)
-    (options.output / "configuration.json").write_text(text + "\n")
-    print(report.table())
+    print(report.table())  # first: an hour's work is not lost to a full disk
+    try:
+        report.write(options.output)
+        text = json.dumps(configuration, indent=1)
+        (options.output / "configuration.json").write_text(text + "\n")
+    except OSError as error:
+        return fail("reproduce_mofa", error)
     return 0
 
 

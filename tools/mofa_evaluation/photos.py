@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mofa_evaluation.baselines import placed_mean_face, untrained
+from mofa_evaluation.baselines import fitted, placed_mean_face, untrained
 from mofa_evaluation.measures import Errors, collect, picture_errors
+from tfface.config import load_config
 from tfface.data.crop import crop_box, crop_image, to_crop
 from tfface.data.photos import read_photo
 from tfface.morphable.model import MorphableModel
 from tfface.reconstructor import Reconstructor
+from tfface.systems.mofa import MoFA
 
 BATCH = 8
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "mofa.yaml"  # whose losses are fitted
 
 
 def held_out_photos(folder: Path) -> list[Path]:
@@ -26,9 +29,14 @@ def held_out_photos(folder: Path) -> list[Path]:
 def evaluate_photos(
     reconstructor: Reconstructor, face_model: MorphableModel, paths: Sequence[Path]
 ) -> dict[str, Errors]:
-    """Errors of `mofa`, `mean_face` and `untrained` on photos; the reference are the detector's
-    68 landmarks of the largest face. Photos without a face are left out."""
+    """Errors of `mofa`, `fitted`, `mean_face` and `untrained` on photos.
+
+    The reference are the detector's 68 landmarks of the largest face. Photos without a face are
+    left out; the result is empty if none has one.
+    """
     model, size = reconstructor.model, reconstructor.model.image_size
+    losses = load_config(CONFIG).losses
+    system = MoFA.of_model(face_model, size, model.focal_length, losses=losses)
     batches, crops, landmarks = [], [], []
     for number, path in enumerate(tqdm(paths, desc="held-out photos", unit="photo")):
         image = read_photo(path)
@@ -38,8 +46,10 @@ def evaluate_photos(
             landmarks.append(to_crop(face.landmarks, box, size))
         if crops and (len(crops) == BATCH or number == len(paths) - 1):
             pictures, points = np.stack(crops), np.stack(landmarks)
+            regressed = model.regress(pictures)
             predictions = {
-                "mofa": model.regress(pictures),
+                "mofa": regressed,
+                "fitted": fitted(system, regressed, pictures, points),
                 "mean_face": placed_mean_face(model, face_model, points, pictures),
                 "untrained": untrained(model, face_model, len(pictures)),
             }
@@ -50,4 +60,4 @@ def evaluate_photos(
                 }
             )
             crops, landmarks = [], []
-    return collect(batches)
+    return collect(batches) if batches else {}

@@ -9,7 +9,12 @@ import numpy as np
 
 from mofa_evaluation.measures import Errors
 
-METHODS = {"mofa": "MoFA (shipped)", "mean_face": "mean face, placed", "untrained": "untrained"}
+METHODS = {
+    "mofa": "MoFA (shipped)",
+    "mean_face": "mean face, placed",
+    "untrained": "untrained",
+    "fitted": "code fitted to the photo",
+}
 # Table 1, figures 12 and 14 of high-fidelity MoFA (Tewari et al. 2018).
 PAPER = {
     "landmark_px_of_240": "3.2 to 3.7",
