@@ -143,7 +143,7 @@ def test_an_unwritable_place(record: FaceRecord, tmp_path: Path) -> None:
 
 
 def test_no_files(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"nothing.*no TFRecord files"):
+    with pytest.raises(ValueError, match=r"nothing.*expected TFRecord files, got none"):
         read_records(str(tmp_path / "nothing*.tfrecord"), 16)
     with pytest.raises(ValueError, match="no TFRecord files"):
         read_records(tmp_path, 16)

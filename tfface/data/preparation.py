@@ -35,6 +35,7 @@ from tfface.data.face_mesh import FaceMesh
 from tfface.data.face_records import FaceRecord
 from tfface.data.photo_faces import FaceSettings, Photo, Reject, photo_faces
 from tfface.data.tflite import network_path
+from tfface.files import write_text
 
 Result = tuple[list[FaceRecord], list[Reject]]
 _FORMAT = 1  # Of the records and the manifest.
@@ -116,7 +117,7 @@ def _begin(output: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
         shutil.rmtree(progress, ignore_errors=True)
         return before
     progress.mkdir(exist_ok=True)
-    _write(progress / "asked.json", _json(asked))
+    write_text(progress / "asked.json", _json(asked))
     return None
 
 
@@ -153,7 +154,7 @@ def _make_shard(
         "sha256": hashlib.sha256(content).hexdigest(),
         "rejects": [asdict(reject) for reject in rejects],
     }
-    _write(report, _json(summary))
+    write_text(report, _json(summary))
 
 
 def _finish(output: Path, asked: dict[str, Any]) -> dict[str, Any]:
@@ -168,14 +169,14 @@ def _finish(output: Path, asked: dict[str, Any]) -> dict[str, Any]:
     writer = csv.DictWriter(table, ["source", "kind", "reason"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rejects)
-    _write(output / "rejects.csv", table.getvalue())
+    write_text(output / "rejects.csv", table.getvalue())
     manifest = {
         **asked,
         "faces": sum(report["faces"] for report in reports),
         "rejects": dict(sorted(Counter(reject["kind"] for reject in rejects).items())),
         "files": reports,
     }
-    _write(output / "manifest.json", _json(manifest))
+    write_text(output / "manifest.json", _json(manifest))
     shutil.rmtree(progress, ignore_errors=True)
     return manifest
 
@@ -238,13 +239,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except ValueError as error:
         raise PreparationError(f"{path}: not valid JSON ({error})") from None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text file that appears complete or not at all."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        unfinished.write_text(text)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ A pixel p of the crop at size S lies at `crop[:2] + p * (crop[2] - crop[0]) / S`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from glob import glob
 from pathlib import Path
@@ -27,6 +26,7 @@ import tensorflow as tf
 from tfface.data.augmentation import Augmentation, Example, augment_geometry, augment_photometry
 from tfface.data.face_records import FaceRecord
 from tfface.data.shuffling import shuffled_passes
+from tfface.files import write_by_rename
 
 _FEATURES = {
     "image": tf.io.FixedLenFeature([], tf.string),
@@ -66,19 +66,19 @@ def write_shard(path: str | Path, records: Iterable[FaceRecord]) -> int:
     Raises:
         OSError: the file cannot be written; nothing is left of it.
     """
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".unfinished")
     count = 0
-    try:
-        with tf.io.TFRecordWriter(str(unfinished)) as writer:
+
+    def write(temporary: Path) -> None:
+        nonlocal count
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in records:
                 writer.write(encode_record(record))
                 count += 1
-        os.replace(unfinished, path)
+
+    try:
+        write_by_rename(path, write)
     except tf.errors.OpError as error:
         raise OSError(f"{path}: {' '.join(str(error.message).split())}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
     return count
 
 
@@ -149,7 +149,7 @@ def record_files(patterns: str | Path | Sequence[str | Path]) -> list[str]:
             str(pattern / "*.tfrecord" if (pattern := Path(pattern)).is_dir() else pattern)
         )
         if not found:
-            raise ValueError(f"{pattern}: no TFRecord files here")
+            raise ValueError(f"{pattern}: expected TFRecord files, got none")
         files.update(found)
     return sorted(files)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy.sparse as sparse
@@ -84,7 +86,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             f"{path}: no such file; expected the default face model, which "
             "tools/build_default_face_model.py makes"
         ) from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, BadZipFile, zlib.error) as error:
         raise FaceModelError(f"{path}: expected a default face model, got {error}") from error
     if str(data.get("format", "")) != FORMAT:
         raise FaceModelError(

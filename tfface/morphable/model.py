@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from tfface.files import write_by_rename
+
 FORMAT = "tfface-morphable-model-1"
 _SHAPES = ("identity", "expression")
 
@@ -169,11 +171,12 @@ class MorphableModel:
                 arrays.update({f"regions/{name}": weight for name, weight in value.items()})
             elif entry.name != "control":
                 arrays[entry.name] = np.asarray(value)
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        with open(partial, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(partial, path)
+
+        def write(temporary: Path) -> None:
+            with open(temporary, "wb") as file:  # a name without .npz would get one
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+        write_by_rename(path, write)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MorphableModel:

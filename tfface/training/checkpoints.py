@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from tfface.files import write_by_rename, write_text
 
 FORMAT = "tfface-checkpoint-1"
 KEPT = 2
@@ -65,7 +65,7 @@ class RunCheckpoint(keras.callbacks.Callback):
                 self._write(epoch + 1, arrays)
         if self.chief:
             text = json.dumps(self.history, indent=1)
-            write_by_rename(self.folder.parent / "history.json", lambda path: path.write_text(text))
+            write_text(self.folder.parent / "history.json", text)
 
     def _write(self, epoch: int, arrays: dict[str, np.ndarray]) -> None:
         state = json.dumps({"format": FORMAT, "epoch": epoch, "history": self.history})
@@ -150,13 +150,3 @@ def _named(owner: str, variables: list[Any]) -> Variables:
     return {
         f"{owner}/{i} {path}": v for i, (path, v) in enumerate(zip(paths, variables, strict=True))
     }
-
-
-def write_by_rename(path: Path, write: Callable[[Path], Any]) -> None:
-    """Calls `write(temporary path)` and renames the result, or leaves nothing."""
-    temporary = path.with_name(f".{path.name}.writing")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
