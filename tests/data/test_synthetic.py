@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import DataConfig, SyntheticConfig
+from tfface.config import SyntheticConfig
 from tfface.data.crop import crop_box
 from tfface.data.synthetic import FaceSampler, synthetic_faces
-from tfface.data.training_data import training_data
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.spherical_harmonics import sh_shading
@@ -71,16 +70,6 @@ def test_a_resumed_stream_goes_on_where_it_was(model, decoder) -> None:
     resumed = synthetic_faces(model, decoder, SETTINGS, seed=1, first=256).take(2)
     for (image, _), (same, _) in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(image, same)
-
-
-@pytest.mark.parametrize("corpus", [None, 40])
-def test_training_batches_resume_to_the_same_pictures(model, decoder, corpus) -> None:
-    config = DataConfig(synthetic=SETTINGS.model_copy(update={"corpus": corpus}))
-    whole = training_data(config, model, decoder, 8, seed=3)[0].skip(6).take(2)
-    resumed = training_data(config, model, decoder, 8, seed=3, first_step=6)[0].take(2)
-    for (image, targets), (same, same_targets) in zip(whole, resumed, strict=True):
-        np.testing.assert_array_equal(image, same)
-        np.testing.assert_array_equal(targets["code"], same_targets["code"])
 
 
 def decoder_parts(decoder: FaceDecoder, codes: np.ndarray) -> dict[str, np.ndarray]:

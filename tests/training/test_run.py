@@ -105,6 +105,7 @@ def test_a_checkpoint_of_another_shape_is_told(config: Config) -> None:
     wider = _change(config, face_model={"identity": 6})
     with pytest.raises(CheckpointError, match=r"epoch-0004.npz: .*code/kernel.*\(4, 9\).*\(4, 7\)"):
         run.train(wider, resume=True)
+    assert load_config(Path(config.output) / "config.yaml") == config  # it can still be exported
 
 
 def test_a_damaged_checkpoint_is_told(config: Config) -> None:
@@ -131,7 +132,7 @@ def test_a_diverging_run_stops_before_it_spoils_the_checkpoints(config: Config) 
             {"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"], "batch_size": 3},
             r"training\.batch_size: expected a multiple of the 2 replicas, got 3",
         ),
-        ({"strategy": "multi_worker"}, "TF_CONFIG"),
+        ({"strategy": "multi_worker"}, "TF_CONFIG.* got None"),
     ],
 )
 def test_devices_that_do_not_fit(
@@ -141,6 +142,30 @@ def test_devices_that_do_not_fit(
     with pytest.raises(ConfigError, match=message):
         run.train(_change(config, training=training))
     assert not Path(config.output).exists()
+
+
+@pytest.mark.parametrize("cluster", ["{", "[]", '{"cluster": {}}'])
+def test_a_wrong_cluster_is_told(
+    config: Config, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", cluster)
+    with pytest.raises(ConfigError, match="TF_CONFIG to hold JSON"):
+        run.train(_change(config, training={"strategy": "multi_worker"}))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [([], "expected faces, got empty files"), ([b"something else"], "Could not parse")],
+)
+def test_records_of_nothing_and_of_something_else(
+    config: Config, content: list[bytes], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "part.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in content:
+            writer.write(record)
+    with pytest.raises(ConfigError, match=rf"data\.records: .*{message}"):
+        run.train(_change(config, data={"records": [str(path)]}))
 
 
 @pytest.mark.parametrize("key", ["records", "validation_records"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -19,7 +17,7 @@ from tfface.morphable.model import MorphableModel
 Example = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
 _VALIDATION_SEED = 1_000_003  # added to the seed: other faces than those of training
-_VALIDATION_FACES = 256
+_VALIDATION_FACES = 256  # at least
 _SHUFFLE_BUFFER = 2048
 
 
@@ -30,9 +28,8 @@ def training_data(
     batch_size: int,
     seed: int,
     first_step: int = 0,
-    cache: Path | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Builds the training stream, endless, and the validation set, finite.
+    """Builds the training stream and the validation set, repeated, both endless.
 
     Both give `(images [B, S, S, 3], targets)` with the targets of `synthetic_faces`; of a photo
     `code` and `has_code` are zero. Every batch holds the same share of photos.
@@ -44,12 +41,17 @@ def training_data(
         batch_size: B.
         seed: Of every draw: the stream is a function of the seed.
         first_step: Batches to leave out at the start, for resuming.
-        cache: Folder that keeps the drawn faces of a corpus between runs.
 
     Raises:
-        ValueError: if no file matches a pattern of records.
+        ValueError: if no file matches a pattern of records, a batch would hold no photo or no drawn
+            face although both are wanted, or the validation records do not fill a batch.
     """
     photos = round(batch_size * config.records_fraction) if config.records else 0
+    if config.records and 0 < config.records_fraction < 1 and photos in (0, batch_size):
+        raise ValueError(
+            f"records_fraction: expected photos and drawn faces in every batch of {batch_size}, "
+            f"got {config.records_fraction}, which makes {photos} photos"
+        )
     augmentation = Augmentation(**config.augmentation.model_dump())
     size, parts = decoder.image_size, []
     if photos:
@@ -60,7 +62,7 @@ def training_data(
         parts.append(records.map(_without_code(decoder)).batch(photos, drop_remainder=True))
     drawn = batch_size - photos
     if drawn:
-        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn, cache)
+        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn)
         faces = faces.enumerate(first_step * drawn)
         faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
         parts.append(faces.batch(drawn, drop_remainder=True))
@@ -69,8 +71,12 @@ def training_data(
         check = read_records(config.validation_records, size).map(_without_code(decoder))
     else:
         others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
-        check = others.take(_VALIDATION_FACES).cache()
+        check = others.take(max(_VALIDATION_FACES, batch_size)).cache()
     check = check.batch(batch_size, drop_remainder=True)
+    if next(iter(check), None) is None:
+        raise ValueError(f"validation_records: expected at least a batch of {batch_size} faces")
+    # Endless, because Keras counts a step for which no batch is left as one without any error.
+    check = check.repeat()
     return train.prefetch(tf.data.AUTOTUNE), check.prefetch(tf.data.AUTOTUNE)
 
 
@@ -80,7 +86,6 @@ def _drawn_faces(
     decoder: FaceDecoder,
     seed: int,
     first: int,
-    cache: Path | None,
 ) -> tf.data.Dataset:
     """Endless drawn faces from number `first` on; a corpus is drawn once and shuffled for ever."""
     corpus = config.synthetic.corpus
@@ -88,13 +93,7 @@ def _drawn_faces(
         start = first // 256 * 256
         return synthetic_faces(model, decoder, config.synthetic, seed, start).skip(first - start)
     faces = synthetic_faces(model, decoder, config.synthetic, seed).take(corpus)
-    faces = faces.map(lambda image, targets: (_to_bytes(image), targets))
-    if cache is None:
-        faces = faces.cache()
-    else:
-        cache.mkdir(parents=True, exist_ok=True)
-        told = f"{config.synthetic!r} {seed} {decoder.image_size} {model.name} {model.mean.sum()}"
-        faces = faces.cache(str(cache / hashlib.sha256(told.encode()).hexdigest()[:16]))
+    faces = faces.map(lambda image, targets: (_to_bytes(image), targets)).cache()
     faces = shuffled_passes(faces, min(corpus, _SHUFFLE_BUFFER), seed).skip(first)
     return faces.map(lambda image, targets: (_to_floats(image), targets))
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from tfface.encoders.errors import ImageSizeError
+
 PIXEL_DEVIATION = 60.0  # of an image in 0..255 around its mean
 
 
@@ -62,6 +64,6 @@ def fully_connected(
 
 
 def require_size(image_size: int, smallest: int) -> None:
-    """Raises ValueError if nothing of an image would be left after the last pooling."""
+    """Raises ImageSizeError if nothing of an image would be left after the last pooling."""
     if image_size < smallest:
-        raise ValueError(f"image_size: expected at least {smallest} pixels, got {image_size}")
+        raise ImageSizeError(f"image_size: expected at least {smallest} pixels, got {image_size}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import tensorflow as tf
@@ -13,15 +14,11 @@ def make_strategy(training: TrainingConfig) -> tf.distribute.Strategy:
     """Returns the strategy; `CPU:1` and higher create logical CPUs, before TensorFlow runs.
 
     Raises:
-        ConfigError: if a device does not exist, TF_CONFIG is missing, or the devices cannot share
-            the batch evenly.
+        ConfigError: if a device does not exist, TF_CONFIG is missing or wrong, or the devices
+            cannot share the batch evenly.
     """
     if training.strategy == "multi_worker":
-        if "TF_CONFIG" not in os.environ:
-            raise ConfigError(
-                "training.strategy: multi_worker expects the environment variable TF_CONFIG, "
-                "got none (see the README, Training on several machines)"
-            )
+        _check_cluster(os.environ.get("TF_CONFIG"))
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     else:
         _check_devices(training.devices or [])
@@ -33,6 +30,18 @@ def make_strategy(training: TrainingConfig) -> tf.distribute.Strategy:
             f"got {training.batch_size}"
         )
     return strategy
+
+
+def _check_cluster(text: str | None) -> None:
+    try:
+        cluster = json.loads(text or "null")
+        if not {"cluster", "task"} <= set(cluster):
+            raise ValueError
+    except (ValueError, TypeError):
+        raise ConfigError(
+            "training.strategy: multi_worker expects the environment variable TF_CONFIG to hold "
+            f"JSON with cluster and task (see the README, Several machines), got {text!r}"
+        ) from None
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

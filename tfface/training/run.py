@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.config import Config, ConfigError, load_config
-from tfface.data.records import record_files
+from tfface.data.records import read_records
 from tfface.encoders.errors import WeightsError
 from tfface.export import ExportError, export_system
+from tfface.files import write_text
 from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
 from tfface.systems.base import FaceSystem
@@ -26,7 +27,6 @@ from tfface.training.checkpoints import (
     latest_checkpoint,
     restore_checkpoint,
     restore_weights,
-    write_by_rename,
 )
 from tfface.training.distribution import is_chief, make_strategy, share_batches, wait_for_all
 from tfface.visualization.tensorboard import FacePictures
@@ -93,12 +93,14 @@ def train(config: Config, resume: bool = False) -> History:
     with _precision(config.training.mixed_precision):
         strategy = make_strategy(config.training)
         chief = is_chief(strategy)
-        _prepare(folder, config, resume, chief)
+        _check_output(folder, resume)
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
             system = _compiled_system(config)
             last = latest_checkpoint(folder.checkpoints) if resume else None
             done, history = restore_checkpoint(last, system) if last else (0, [])
+        if chief:  # only now: a run that cannot be resumed keeps its configuration
+            write_text(folder.config, config.to_yaml())
         if done < config.training.epochs:
             history = _fit(system, config, folder, done, history, chief)
     if chief:
@@ -139,22 +141,26 @@ def describe_run(config: Config) -> str:
 
 def _check_records(config: Config) -> None:
     for key in ("records", "validation_records"):
+        patterns = getattr(config.data, key)
         try:
-            record_files(getattr(config.data, key))
-        except ValueError as error:
-            raise ConfigError(f"data.{key}: {error}") from None
+            if (
+                patterns
+                and next(iter(read_records(patterns, config.model.image_size)), None) is None
+            ):
+                raise ValueError(f"expected faces, got empty files: {', '.join(patterns)}")
+        except (ValueError, tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            reason = error.message if isinstance(error, tf.errors.OpError) else error
+            raise ConfigError(f"data.{key}: {reason}") from None
 
 
-def _prepare(folder: RunFolder, config: Config, resume: bool, chief: bool) -> None:
-    """Makes the folder, or says in time why it cannot be used."""
+def _check_output(folder: RunFolder, resume: bool) -> None:
+    """Says in time why the folder cannot be used."""
     if not resume and latest_checkpoint(folder.checkpoints):
         raise ConfigError(
             f"output: expected a new folder, got {folder.root}, which holds a run: "
             "add --resume to go on, or choose another output=..."
         )
-    if chief:
-        folder.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_by_rename(folder.config, lambda path: path.write_text(config.to_yaml()))
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
 
 
 def _built_system(config: Config) -> FaceSystem:
@@ -187,12 +193,15 @@ def _fit(
     system: FaceSystem, config: Config, folder: RunFolder, done: int, history: History, chief: bool
 ) -> History:
     training = config.training
-    data, validation = system.make_datasets(
-        config.data,
-        training.batch_size,
-        config.seed,
-        first_step=done * training.steps_per_epoch,
-    )
+    first_step = done * training.steps_per_epoch
+    try:
+        data, validation = system.make_datasets(
+            config.data, training.batch_size, config.seed, first_step
+        )
+    except ValueError as error:
+        raise ConfigError(f"data.{error}") from None
+    if validation is not None:  # the same faces after every epoch
+        validation = share_batches(validation.take(training.validation_steps))
     checkpoint = RunCheckpoint(
         folder.checkpoints, training.checkpoint_every_epochs, history, chief=chief
     )
@@ -213,8 +222,7 @@ def _fit(
         epochs=training.epochs,
         initial_epoch=done,
         steps_per_epoch=training.steps_per_epoch,
-        validation_data=share_batches(validation) if validation is not None else None,
-        validation_steps=training.validation_steps if validation is not None else None,
+        validation_data=validation,
         callbacks=callbacks,
         shuffle=False,  # the dataset is what it is
     )
