@@ -60,12 +60,6 @@ def test_jacobian_is_the_basis(face_model: MorphableModel) -> None:
         np.testing.assert_allclose(jacobian, basis, atol=4 * HALF * np.abs(basis).max())
 
 
-def test_joint_shape_basis(face_model: MorphableModel) -> None:
-    joint = np.concatenate([face_model.identity, face_model.expression], axis=-1)
-    basis = LinearFaceModel(face_model).shape_bases()
-    np.testing.assert_allclose(basis, joint, atol=4 * HALF * np.abs(joint).max())
-
-
 def test_nothing_is_trained(face_model: MorphableModel) -> None:
     layer = LinearFaceModel(face_model)
     assert layer.trainable_weights == []

@@ -57,12 +57,6 @@ def test_reweighted_form_has_the_value_and_gradient_of_the_norm(random) -> None:
     )
 
 
-def test_reweighted_form_bounds_the_norm_from_above(random) -> None:
-    """With the weights of another estimate it is never smaller: r <= (r^2 / C + C) / 2."""
-    residual, weight = random.uniform(0.01, 1, 1000), random.uniform(0.01, 1, 1000)
-    assert np.all((residual**2 / weight + weight) / 2 >= residual - 1e-12)
-
-
 def test_photometric_gradient_agrees_with_finite_differences(random) -> None:
     observed = tf.constant(random.uniform(size=(1, 5, 3)))
     point = random.uniform(size=(1, 5, 3))

@@ -83,8 +83,8 @@ def trained(config: Config) -> list[dict[str, float]]:
     return run.train(config)
 
 
-def _losses(history: list[dict[str, float]]) -> list[float]:
-    return [epoch["loss"] for epoch in history]
+def _losses(history: list[dict[str, float]], name: str = "loss") -> list[float]:
+    return [epoch[name] for epoch in history]
 
 
 def test_predict_gives_the_named_parts(system: FaceSystem, images: np.ndarray) -> None:
@@ -138,7 +138,8 @@ def test_a_continued_run_gives_the_same_losses(
 ) -> None:
     run.train(_change(config, tmp_path / "run", epochs=2))
     continued = run.train(_change(config, tmp_path / "run"), resume=True)
-    np.testing.assert_allclose(_losses(continued), _losses(trained), rtol=1e-4)
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(_losses(continued, name), _losses(trained, name), rtol=1e-4)
 
 
 def test_two_devices_give_the_losses_of_one(
@@ -181,9 +182,29 @@ def test_the_export_loads_without_tfface(
     assert not imported
 
 
-def test_every_op_has_a_gpu_kernel(config: Config, tmp_path: Path) -> None:
-    system = _built(config)
-    system.compile(optimizer=system.make_optimizer(config.optimizer, 100))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"face_model": {"detail": "fine"}, "model": {"sampled_vertices": 100}},
+        {"optimizer": {"name": "adadelta", "multipliers": {"translation_z": 0.005}}},
+    ],
+    ids=["coarse", "fine and sampled", "adadelta"],
+)
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_every_op_has_a_gpu_kernel(
+    config: Config, changes: dict[str, dict[str, object]], policy: str, tmp_path: Path
+) -> None:
+    tree = config.model_dump()
+    for section, values in changes.items():
+        tree[section] |= values
+    config = Config(**tree)
+    keras.config.set_dtype_policy(policy)
+    try:
+        system = _built(config)
+        system.compile(optimizer=system.make_optimizer(config.optimizer, 100))
+    finally:
+        keras.config.set_dtype_policy("float32")
     data, _ = system.make_datasets(config.data, 4, config.seed)
 
     @tf.function
@@ -191,6 +212,8 @@ def test_every_op_has_a_gpu_kernel(config: Config, tmp_path: Path) -> None:
         return system.train_step((images, targets))
 
     assert_gpu_kernels(step.get_concrete_function(*data.element_spec))
+    if policy == "mixed_float16":  # exported in float32
+        return
     export_system(system, tmp_path / "model")
     exported = tf.saved_model.load(str(tmp_path / "model"))
     for function in exported.signatures.values():

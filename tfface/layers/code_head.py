@@ -46,6 +46,7 @@ class CodeHead(keras.layers.Layer):
         for name, size in self.sizes.items():
             split = {"translation_xy": 2, "translation_z": 1}
             widths.update(split if name == "translation" else {name: size})
+        widths = {name: width for name, width in widths.items() if width}  # a model may lack a part
         self.parts = [
             keras.layers.Dense(width, kernel_initializer="zeros", name=name, dtype="float32")
             for name, width in widths.items()

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from tfface.code import CodeLayout
 from tfface.data.framing import centring_translation
 from tfface.layers.linear_face_model import LinearFaceModel
+from tfface.layers.perspective_camera import PerspectiveCamera
+from tfface.layers.rigid_transform import AxisAngleRotation, RigidTransform
+from tfface.layers.spherical_harmonics_shading import SphericalHarmonicsShading
 from tfface.layers.vertex_normals import VertexNormals
 from tfface.morphable.model import MorphableModel
-from tfface.rendering.cameras import perspective_projection, rotate, to_camera_space
+from tfface.rendering.cameras import rotate
 from tfface.rendering.contour import contour_landmarks
-from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.spherical_harmonics import sh_shading
 
 FOCAL_LENGTH = 4.5  # sides of the crop: the mean face that fills it stands about one metre away
 Parts = Mapping[str, tf.Tensor]
@@ -52,6 +53,9 @@ class FaceDecoder(keras.layers.Layer):
         # Half precision cannot hold pixels and millimetres: geometry stays in float32.
         super().__init__(dtype="float32", trainable=False, **kwargs)
         self.face_model, self.normals = face_model, normals
+        self.rotation, self.pose = AxisAngleRotation(), RigidTransform()
+        self.shading = SphericalHarmonicsShading()
+        self.camera = PerspectiveCamera(focal_length * image_size, [image_size / 2] * 2)
         self.landmark_vertices = np.asarray(landmarks, np.int32)
         self.contour = np.asarray(contour, np.int32)
         every = np.concatenate([self.landmark_vertices, self.contour.reshape(-1)])
@@ -94,7 +98,7 @@ class FaceDecoder(keras.layers.Layer):
             drawn vertices; `landmarks` `[B, 68, 2]`, pixels of the crop.
         """
         vertices = self.face_model.vertices(parts["identity"], parts["expression"])
-        rotation, translation = rotation_matrix(parts["rotation"]), parts["translation"]
+        rotation, translation = self.rotation(parts["rotation"]), parts["translation"]
         if indices is None:
             drawn, normals = vertices, self.normals(vertices)
         else:
@@ -102,14 +106,14 @@ class FaceDecoder(keras.layers.Layer):
                 tf.gather(vertices, indices, axis=1),
                 self.normals.at(vertices, indices),
             )
-        points, normals = to_camera_space(drawn, rotation, translation), rotate(normals, rotation)
+        points, normals = self.pose(drawn, rotation, translation), rotate(normals, rotation)
         albedo = self.face_model.albedo_colours(parts["albedo"], indices)
-        shading = sh_shading(normals, parts["illumination"])
+        shading = self.shading(normals, parts["illumination"])
         return {
             "vertices": vertices,
             "points": points,
             "normals": normals,
-            "pixels": self.project(points),
+            "pixels": self.camera(points),
             "albedo": albedo,
             "shading": shading,
             "colours": albedo * shading,  # eq. (4)
@@ -119,23 +123,17 @@ class FaceDecoder(keras.layers.Layer):
     def landmarks(self, parts: Parts) -> tf.Tensor:
         """The `[B, 68, 2]` landmarks in pixels of the crop; the jaw follows the outline."""
         vertices = self.face_model.vertices(parts["identity"], parts["expression"])
-        return self._landmarks(vertices, rotation_matrix(parts["rotation"]), parts["translation"])
+        return self._landmarks(vertices, self.rotation(parts["rotation"]), parts["translation"])
 
     def _landmarks(
         self, vertices: tf.Tensor, rotation: tf.Tensor, translation: tf.Tensor
     ) -> tf.Tensor:
         """Only the candidates are posed; the rows of `_local` number them."""
-        points = to_camera_space(
-            tf.gather(vertices, self._candidates, axis=1), rotation, translation
-        )
+        candidates = tf.gather(vertices, self._candidates, axis=1)
+        points = self.pose(candidates, rotation, translation)
         normals = rotate(self.normals.at(vertices, self._candidates), rotation)
         chosen = contour_landmarks(points, normals, self._local[:68], self._local_contour)
-        return self.project(tf.gather(points, chosen, axis=1, batch_dims=1))
-
-    def project(self, points: tf.Tensor) -> tf.Tensor:
-        """Camera-space points `[..., 3]` -> pixels of the crop `[..., 2]`."""
-        size = float(self.image_size)
-        return perspective_projection(points, self.focal_length * size, (size / 2, size / 2))
+        return self.camera(tf.gather(points, chosen, axis=1, batch_dims=1))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -36,7 +36,9 @@ class LinearFaceModel(GeometryLayer):
     ) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
         if (model is None) == (sizes is None):
-            raise ValueError("LinearFaceModel: expected either model or sizes")
+            raise ValueError(
+                f"model, sizes: expected one of them, got {'both' if sizes else 'neither'}"
+            )
         self.sizes = dict(sizes) if model is None else _sizes(model)  # type: ignore[arg-type]
         count, cage = self.sizes["vertices"], self.sizes["cage"]
         shape_modes = self.sizes["identity"] + self.sizes["expression"]
@@ -99,16 +101,9 @@ class LinearFaceModel(GeometryLayer):
         basis = tf.convert_to_tensor(self.albedo_basis)
         if indices is not None:
             mean, basis = tf.gather(mean, indices), tf.gather(basis, indices)
-        rows = tf.reshape(tf.cast(basis, tf.float32), [-1, self.sizes["albedo"]])
+        rows = tf.reshape(tf.cast(basis, tf.float32), [3 * tf.shape(mean)[0], self.sizes["albedo"]])
         flat = tf.matmul(albedo, rows, transpose_b=True)
         return mean + tf.reshape(flat, [-1, tf.shape(mean)[0], 3])
-
-    def shape_bases(self) -> np.ndarray:
-        """Returns the `(V, 3, K)` joint basis of identity and expression, subdivided."""
-        basis = np.asarray(self.shape_basis, np.float32).reshape(-1, self.sizes["cage"], 3)
-        if self.sizes["entries"]:
-            basis = self._subdivide(tf.constant(basis)).numpy()
-        return np.moveaxis(basis, 0, -1)
 
     def _subdivide(self, cage: tf.Tensor) -> tf.Tensor:
         count, size = self.sizes["vertices"], self.sizes["cage"]

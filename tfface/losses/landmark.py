@@ -10,6 +10,8 @@ def landmark_loss(
 ) -> tf.Tensor:
     """The surrogate loss of eq. (9), with positions in units of the image side.
 
+    The paper has 46 landmarks and pixels; here all 68 of iBUG count, so that w_land is another.
+
     Args:
         projected: `[B, L, 2]` projected model landmarks u_k, in pixels.
         detected: `[B, L, 2]` detected landmarks s_j, in pixels.

@@ -6,24 +6,36 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.config import OptimizerConfig
+from tfface.config import DataConfig, OptimizerConfig
 from tfface.optimizers import make_optimizer
 
 
 class FaceSystem(keras.Model):
     """Base of the systems: `predict(images)` gives the named parts of the code.
 
-    A subclass sets `layout` (CodeLayout), `image_size` (pixels) and `encoder` (images -> flat
-    code), and implements `loss_terms`. `fit` takes a dataset of `(images, targets)`: images
-    `[B, S, S, 3]` in [0, 1], targets a dict of tensors.
+    A subclass sets the attributes below and implements what raises NotImplementedError here: that
+    is all that training, export and TensorBoard ask of a system. `fit` takes a dataset of
+    `(images, targets)`: images `[B, S, S, 3]` in [0, 1], targets a dict of tensors.
+
+    Attributes:
+        layout: The parts of the code.
+        image_size: S, pixels.
+        encoder: Images -> flat code `[B, N]`.
+        face_model_name: Name of the face model.
+        focal_length: Of a crop's camera, in sides of the crop.
+        triangles: `(T, 3)` int32 mesh of what `decode` gives.
     """
 
     layout: CodeLayout
     image_size: int
     encoder: keras.Model
+    face_model_name: str
+    focal_length: float
+    triangles: np.ndarray
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,6 +52,28 @@ class FaceSystem(keras.Model):
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         """Returns the weighted terms of the loss, scalars, by name; their sum is minimised."""
+        raise NotImplementedError
+
+    def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Code `[B, N]` -> `vertices`, `albedo` `[B, V, 3]`, `landmarks` `[B, 68, 3]`; no pose."""
+        raise NotImplementedError
+
+    def reconstruct(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images `[B, S, S, 3]` -> the parts, `vertices`, `albedo`, `landmarks`, `camera`."""
+        raise NotImplementedError
+
+    def render(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images `[B, S, S, 3]` -> the columns of an image grid, `[B, S, S, 3]` in [0, 1]."""
+        raise NotImplementedError
+
+    def make_datasets(
+        self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
+    ) -> tuple[tf.data.Dataset, tf.data.Dataset | None]:
+        """Endless training batches from step `first_step` on, and validation batches or None."""
+        raise NotImplementedError
+
+    def topology(self) -> dict[str, np.ndarray]:
+        """Arrays that a program needs beside `decode` to build a mesh, `triangles` among them."""
         raise NotImplementedError
 
     def compute_loss(

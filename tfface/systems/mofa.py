@@ -20,6 +20,8 @@ from tfface.data.training_data import training_data
 from tfface.encoders import build_encoder, load_published_weights
 from tfface.layers.code_head import CodeHead
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
+from tfface.layers.front_facing_visibility import FrontFacingVisibility
+from tfface.layers.vertex_image_sampling import VertexImageSampling
 from tfface.losses.landmark import landmark_loss
 from tfface.losses.model_space import gram_matrix, model_space_distance
 from tfface.losses.photometric import reweighted_photometric_loss
@@ -27,12 +29,13 @@ from tfface.losses.regularization import statistical_regularization
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.sampling import inside_image, sample_bilinear
+from tfface.rendering.sampling import inside_image
 from tfface.rendering.visibility import front_facing, unoccluded
 from tfface.systems.base import FaceSystem
 from tfface.systems.pictures import draw_columns
 
 COMPARED_PARTS = ("identity", "expression", "albedo")
+DEPTH_WEIGHT, LIGHT_WEIGHT = 10.0, 4.0  # drawn faces differ by some tenths in depth and light
 
 
 @keras.saving.register_keras_serializable(package="tfface")
@@ -45,7 +48,8 @@ class MoFA(FaceSystem):
             ears and neck.
         encoder: `compact`, `alexnet` or `vgg_face`.
         losses: Weights of the terms.
-        sampled_vertices: Vertices drawn for each picture in every step (section 7); None uses all.
+        sampled_vertices: Vertices drawn in every step (section 7), for all pictures of the batch,
+            which is what saves work: their rows of the bases are gathered once. None uses all.
         seed: Seed of that draw.
 
     Targets of `fit`: `landmarks` `[B, 68, 2]` in pixels, `confidence` `[B, 68]`, `code` `[B, N]`
@@ -70,7 +74,9 @@ class MoFA(FaceSystem):
         self.compared = np.asarray(compared, np.float32)
         self.compared_vertices = np.flatnonzero(self.compared > 0.5).astype(np.int32)
         self.sampled_vertices = sampled_vertices
-        self.image_size = decoder.image_size
+        self.visibility, self.sampling = FrontFacingVisibility(), VertexImageSampling()
+        self.image_size, self.focal_length = decoder.image_size, decoder.focal_length
+        self.triangles = decoder.normals.topology.triangles
         self.layout = CodeLayout(decoder.code_sizes)
         features = build_encoder(encoder, self.image_size)
         images = keras.Input((self.image_size, self.image_size, 3), name="images")
@@ -82,7 +88,7 @@ class MoFA(FaceSystem):
                 name=f"gram_{name}", shape=(size, size), initializer="zeros", trainable=False
             )
             for name, size in decoder.code_sizes.items()
-            if name in COMPARED_PARTS
+            if name in COMPARED_PARTS and size
         }
         self.track_terms(("photometric", "landmark", "regularizer", "supervision"))
 
@@ -98,7 +104,7 @@ class MoFA(FaceSystem):
         decoder = FaceDecoder.of_model(model, image_size, focal_length)
         compared = compared_vertices(model, decoder)
         system = cls(decoder, compared, **options)
-        system.morphable_model = model
+        system.morphable_model, system.face_model_name = model, model.name
         for name, gram in system.grams.items():
             gram.assign(gram_matrix(getattr(model, name), compared))
         return system
@@ -109,23 +115,32 @@ class MoFA(FaceSystem):
         weights = self.losses_config
         drawn = self._draw_vertices()
         face = self.decoder(parts, drawn)
-        projected = face["landmarks"]
-        if weights.supervision:
-            projected = self.decoder.landmarks(self._with_true_shape(targets, parts))
-        landmarks = landmark_loss(
-            projected, targets["landmarks"], targets["confidence"], self.image_size
-        )
-        regularizer = statistical_regularization(
-            parts["identity"], parts["expression"], parts["albedo"],
-            weights.albedo, weights.expression,
-        )  # fmt: skip
+
+        def landmarks() -> tf.Tensor:
+            projected = face["landmarks"]
+            if weights.supervision:
+                projected = self.decoder.landmarks(self._with_true_shape(targets, parts))
+            return landmark_loss(
+                projected, targets["landmarks"], targets["confidence"], self.image_size
+            )
+
+        def regularizer() -> tf.Tensor:
+            return statistical_regularization(
+                parts["identity"], parts["expression"], parts["albedo"],
+                weights.albedo, weights.expression,
+            )  # fmt: skip
+
         terms = {
-            "photometric": weights.photometric * self.photometric_error(images, face, drawn),
-            "landmark": weights.landmark * landmarks,
-            "regularizer": weights.regularizer * regularizer,
-            "supervision": weights.supervision * self.supervision(targets, parts),
+            "photometric": lambda: self.photometric_error(images, face, drawn),
+            "landmark": landmarks,
+            "regularizer": regularizer,
+            "supervision": lambda: self.supervision(targets, parts),
         }
-        return {name: tf.reduce_mean(value) for name, value in terms.items()}
+        weighted = {}
+        for name, term in terms.items():
+            weight = getattr(weights, name)
+            weighted[name] = weight * tf.reduce_mean(term()) if weight else tf.zeros([])
+        return weighted
 
     def photometric_error(
         self, images: tf.Tensor, face: Mapping[str, tf.Tensor], drawn: tf.Tensor | None = None
@@ -134,9 +149,9 @@ class MoFA(FaceSystem):
         weights = tf.constant(self.compared)
         if drawn is not None:
             weights = tf.gather(weights, drawn)
-        visible = front_facing(face["normals"], face["points"])
+        visible = self.visibility(face["normals"], face["points"])
         visible &= inside_image(face["pixels"], self.image_size, self.image_size)
-        observed = sample_bilinear(images, face["pixels"])
+        observed = self.sampling(images, face["pixels"])
         visibility = weights * tf.cast(visible, tf.float32)
         return reweighted_photometric_loss(face["colours"], observed, visibility)
 
@@ -166,18 +181,24 @@ class MoFA(FaceSystem):
         """Distance to the true face, `[B]`, zero where it is not known.
 
         Shape, expression and reflectance are compared on the mesh (root mean square, in units of
-        what separates two random faces), the rotation by its matrix, the depth by its ratio.
+        what separates two random faces), the rotation by its matrix, depth and light by their
+        ratio to the true ones, weighted to count about as much. Where the face lies in the picture
+        its landmarks tell.
         """
         truth = self.layout.split(targets["code"])
         total = tf.zeros_like(targets["has_code"])
-        for name in COMPARED_PARTS:
-            gram = tf.convert_to_tensor(self.grams[name])
+        for name, variable in self.grams.items():
+            gram = tf.convert_to_tensor(variable)
             squared = model_space_distance(parts[name], truth[name], gram) / tf.linalg.trace(gram)
             total += tf.sqrt(squared + 1e-6)
         turn = rotation_matrix(parts["rotation"]) - rotation_matrix(truth["rotation"])
         total += tf.sqrt(tf.reduce_sum(tf.square(turn), axis=[1, 2]) + 1e-6)
         depth, true_depth = parts["translation"][:, 2], truth["translation"][:, 2]
-        total += 10.0 * tf.abs(depth / tf.minimum(true_depth, -1.0) - 1.0)
+        total += DEPTH_WEIGHT * tf.abs(depth / tf.minimum(true_depth, -1.0) - 1.0)
+        light, true_light = parts["illumination"], truth["illumination"]
+        strength = tf.reduce_sum(tf.square(true_light), axis=[1, 2])
+        change = tf.reduce_sum(tf.square(light - true_light), axis=[1, 2])
+        total += LIGHT_WEIGHT * tf.sqrt(tf.math.divide_no_nan(change, strength) + 1e-6)
         return tf.where(targets["has_code"] > 0.5, total, 0.0)
 
     def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -223,12 +244,10 @@ class MoFA(FaceSystem):
         return draw_columns(self.decoder, self(images, training=False), images)
 
     def make_datasets(
-        self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0, cache: Any = None
+        self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
     ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
         """Training and validation batches; see `training_data`."""
-        return training_data(
-            data, self.morphable_model, self.decoder, batch_size, seed, first_step, cache
-        )
+        return training_data(data, self.morphable_model, self.decoder, batch_size, seed, first_step)
 
     def topology(self) -> dict[str, np.ndarray]:
         """What a program needs beside `decode` to build a mesh."""
@@ -247,18 +266,6 @@ class MoFA(FaceSystem):
         everything = np.ones(self.morphable_model.vertex_count, np.float32)
         face = regions.get("face", everything)
         return np.maximum(face, regions.get("mouth", 0.0 * everything))
-
-    @property
-    def face_model_name(self) -> str:
-        return self.morphable_model.name
-
-    @property
-    def focal_length(self) -> float:
-        return self.decoder.focal_length
-
-    @property
-    def triangles(self) -> np.ndarray:
-        return self.decoder.normals.topology.triangles
 
     def get_config(self) -> dict[str, Any]:
         return {
