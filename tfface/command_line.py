@@ -17,7 +17,7 @@ def load_tensorflow_quietly() -> None:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with _no_stderr():
+    with no_stderr():
         import tensorflow
 
         tensorflow.config.list_physical_devices()
@@ -31,7 +31,8 @@ def fail(program: str, error: BaseException) -> int:
 
 
 @contextmanager
-def _no_stderr() -> Iterator[None]:
+def no_stderr() -> Iterator[None]:
+    """Turns away what native code prints to stderr inside the context."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -19,7 +19,7 @@ from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.sampling import inside_image, sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading
 from tfface.rendering.visibility import front_facing, unoccluded
-from tfface.visualization.posed_face import PerspectiveCamera
+from tfface.visualization.posed_face import PhotoCamera
 
 _DEPTH_MAP = 256  # px, side of the z-buffer that decides which vertices of a crop are visible
 
@@ -160,6 +160,6 @@ class ExportedModel:
             code[:, start : start + size] = parts[name].reshape(count, size)
         return {k: v.numpy() for k, v in self._functions.decode(tf.constant(code)).items()}
 
-    def _camera(self, size: int) -> PerspectiveCamera:
+    def _camera(self, size: int) -> PhotoCamera:
         """The camera of a crop at another resolution."""
-        return PerspectiveCamera(self.focal_length * size, np.full(2, size / 2))
+        return PhotoCamera(self.focal_length * size, np.full(2, size / 2))

@@ -35,7 +35,7 @@ import numpy as np
 from tqdm import tqdm
 
 import tfface
-from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.command_line import fail, load_tensorflow_quietly, no_stderr
 
 if TYPE_CHECKING:
     from tfface.reconstruction import FaceReconstruction
@@ -64,9 +64,9 @@ def reconstruct(
         ValueError: if the array is of another kind.
 
     Example:
-        >>> for face in tfface.reconstruct("photo.jpg"):
+        >>> for number, face in enumerate(tfface.reconstruct("photo.jpg"), start=1):
         ...     print(face.landmarks_68.shape, face.photometric_error)
-        ...     face.save("results/photo")
+        ...     face.save(f"results/photo-{number}")
     """
     from tfface.data.photos import read_photo
     from tfface.reconstructor import load_reconstructor
@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tfface.reconstructor import load_reconstructor
 
     try:
-        reconstructor = load_reconstructor(folder)
+        with no_stderr():  # LiteRT tells of its CPU kernels
+            reconstructor = load_reconstructor(folder)
     except ModelError as error:
         return fail("tfface.reconstruct", error)
     try:

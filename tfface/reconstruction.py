@@ -17,7 +17,7 @@ from tfface.data.crop import crop_image
 from tfface.rendering.spherical_harmonics import sh_shading
 from tfface.visualization.meshes import write_glb, write_obj
 from tfface.visualization.overlay import draw_overlay, write_depth_and_normals, write_png
-from tfface.visualization.posed_face import PerspectiveCamera, PosedFace
+from tfface.visualization.posed_face import PhotoCamera, PosedFace
 from tfface.visualization.views import PANEL, draw_views
 
 JSON_NAME = "reconstruction.json"
@@ -60,7 +60,7 @@ class FaceReconstruction:
     code: dict[str, np.ndarray]
     rotation: np.ndarray
     translation: np.ndarray
-    camera: PerspectiveCamera
+    camera: PhotoCamera
     landmarks_68: np.ndarray
     landmarks_68_3d: np.ndarray
     vertices: np.ndarray

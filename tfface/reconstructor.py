@@ -13,7 +13,7 @@ from tfface.data.crop import crop_box, crop_image, to_image
 from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.exported_model import ExportedModel
 from tfface.reconstruction import FaceReconstruction
-from tfface.visualization.posed_face import PerspectiveCamera
+from tfface.visualization.posed_face import PhotoCamera
 
 _BATCH = 16  # faces at a time
 _POSE = ("rotation", "translation")
@@ -72,7 +72,7 @@ class Reconstructor:
         results = []
         for i, (face, box) in enumerate(zip(detected, boxes, strict=True)):
             side = box[2] - box[0]
-            camera = PerspectiveCamera(model.focal_length * side, (box[:2] + box[2:]) / 2)
+            camera = PhotoCamera(model.focal_length * side, (box[:2] + box[2:]) / 2)
             results.append(
                 FaceReconstruction(
                     system=model.system,

@@ -8,7 +8,7 @@ import pytest
 import trimesh
 
 from tfface.visualization import drawing, overlay, views
-from tfface.visualization.posed_face import PerspectiveCamera, PosedFace
+from tfface.visualization.posed_face import PhotoCamera, PosedFace
 
 SIZE, RADIUS, DISTANCE = 96, 80.0, 1000.0
 
@@ -27,7 +27,7 @@ def ball():
         fitted=np.ones(len(normals)),
         rotation=np.eye(3),
         translation=np.array([0, 0, -DISTANCE]),
-        camera=PerspectiveCamera(4.4 * SIZE, np.array([SIZE / 2, SIZE / 2])),
+        camera=PhotoCamera(4.4 * SIZE, np.array([SIZE / 2, SIZE / 2])),
     )
 
 

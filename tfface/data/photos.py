@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 # fmt: off
 IMAGE_EXTENSIONS = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm",
-    ".pgm", ".pnm", ".gif", ".avif", ".jp2", ".heic", ".heif",
+    ".pgm", ".pnm", ".gif", ".avif", ".jp2",
 })
 VIDEO_EXTENSIONS = frozenset({
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",

@@ -1,8 +1,9 @@
 """Training faces drawn from a face model and rendered, with their true codes.
 
-Faces are drawn from the model's own natural samples where it has them, posed, lit by soft and
-directional light, given a mop of hair and a background, and cropped by the rule that photos are
-cropped by. The stream is deterministic: the same seed gives the same faces.
+Expressions and reflectances are the model's own natural samples where it has them, identities
+normal. The faces are posed, lit by soft and directional light, given a mop of hair and a
+background, and cropped by the rule that photos are cropped by. The stream is deterministic: the
+same seed gives the same faces.
 """
 
 from __future__ import annotations

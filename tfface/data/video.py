@@ -11,17 +11,15 @@ import numpy as np
 from tfface.data.photos import PhotoError
 
 
-def video_frames(path: str | Path, step: int = 1) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (index, frame) of every `step`-th frame of a video, upright, in order.
+def video_frames(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (index, frame) of every frame of a video, upright, in order.
 
-    Frames are (H, W, 3) uint8 RGB; the index counts all frames from 0. A video that breaks off
+    Frames are (H, W, 3) uint8 RGB; the index counts from 0. A video that breaks off
     gives the frames up to there.
 
     Raises:
         PhotoError: missing, empty, or no video that OpenCV can decode.
     """
-    if step < 1:
-        raise ValueError(f"step: expected at least 1, got {step}")
     path = Path(path)
     if not path.exists():
         raise PhotoError(f"{path}: no such file")
@@ -33,11 +31,10 @@ def video_frames(path: str | Path, step: int = 1) -> Iterator[tuple[int, np.ndar
     index = 0
     try:
         while capture.grab():
-            if index % step == 0:
-                read, frame = capture.retrieve()
-                if not read:
-                    break
-                yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            read, frame = capture.retrieve()
+            if not read:
+                break
+            yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             index += 1
     finally:
         capture.release()

@@ -215,6 +215,6 @@ def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape or first.ndim != 2 or first.shape[1] != 3:
         raise ValueError(
-            f"expected two arrays of one shape (N, 3), got {first.shape} and {second.shape}"
+            f"points: expected two arrays of one shape (N, 3), got {first.shape} and {second.shape}"
         )
     return first, second

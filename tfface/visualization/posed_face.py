@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class PerspectiveCamera:
+class PhotoCamera:
     """A camera at the origin that looks along -z (see `tfface`).
 
     Attributes:
@@ -25,10 +25,10 @@ class PerspectiveCamera:
         scale = self.focal_length / np.maximum(-points[..., 2:], 1.0)
         return self.principal_point + scale * points[..., :2] * (1, -1)
 
-    def cropped(self, origin: np.ndarray, scale: float) -> PerspectiveCamera:
+    def cropped(self, origin: np.ndarray, scale: float) -> PhotoCamera:
         """The same view after cutting away what is left of and above `origin`, then resizing."""
         centre = scale * (np.asarray(self.principal_point) - origin)
-        return PerspectiveCamera(scale * self.focal_length, centre)
+        return PhotoCamera(scale * self.focal_length, centre)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class PosedFace:
     fitted: np.ndarray
     rotation: np.ndarray
     translation: np.ndarray
-    camera: PerspectiveCamera
+    camera: PhotoCamera
 
     @cached_property
     def vertices_camera(self) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfface.visualization.drawing import clay, draw, over, surface_colours
-from tfface.visualization.posed_face import PerspectiveCamera, PosedFace
+from tfface.visualization.posed_face import PhotoCamera, PosedFace
 
 PANEL = 320  # px
 _CAPTION = 26  # px
@@ -70,7 +70,7 @@ def draw_turned(
         face,
         rotation=rotation,
         translation=-(low + high) / 2 - [0, 0, _DISTANCE * extent],
-        camera=PerspectiveCamera(_FRAME * size * _DISTANCE, np.array([size / 2, size / 2])),
+        camera=PhotoCamera(_FRAME * size * _DISTANCE, np.array([size / 2, size / 2])),
     )
     painted = clay(posed.normals_camera) if colours is None else colours
     drawing = draw(posed, painted, (0, 0, size, size), _SUPERSAMPLING)
