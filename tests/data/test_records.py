@@ -145,7 +145,7 @@ def test_an_unwritable_place(record: FaceRecord, tmp_path: Path) -> None:
 def test_no_files(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"nothing.*expected TFRecord files, got none"):
         read_records(str(tmp_path / "nothing*.tfrecord"), 16)
-    with pytest.raises(ValueError, match="no TFRecord files"):
+    with pytest.raises(ValueError, match="expected TFRecord files, got none"):
         read_records(tmp_path, 16)
 
 

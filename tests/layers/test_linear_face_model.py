@@ -105,5 +105,5 @@ def test_half_precision_around_it_changes_nothing(face_model: MorphableModel) ->
 
 
 def test_needs_a_model_or_sizes() -> None:
-    with pytest.raises(ValueError, match="expected either model or sizes"):
+    with pytest.raises(ValueError, match="model, sizes: expected one of them, got neither"):
         LinearFaceModel()

@@ -71,7 +71,7 @@ def training_data(
         check = read_records(config.validation_records, size).map(_without_code(decoder))
     else:
         others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
-        check = others.take(max(_VALIDATION_FACES, batch_size)).cache()
+        check = others.take(max(_VALIDATION_FACES, batch_size))
     check = check.batch(batch_size, drop_remainder=True)
     if next(iter(check), None) is None:
         raise ValueError(f"validation_records: expected at least a batch of {batch_size} faces")

@@ -201,7 +201,7 @@ def _fit(
     except ValueError as error:
         raise ConfigError(f"data.{error}") from None
     if validation is not None:  # the same faces after every epoch
-        validation = share_batches(validation.take(training.validation_steps))
+        validation = share_batches(validation.take(training.validation_steps).cache())
     checkpoint = RunCheckpoint(
         folder.checkpoints, training.checkpoint_every_epochs, history, chief=chief
     )
