@@ -12,7 +12,7 @@ from tfface.visualization.drawing import draw, over
 from tfface.visualization.posed_face import PosedFace
 
 NO_DEPTH = 0.0
-_STRIP = 1_000_000  # pixels that are drawn at a time
+_STRIP = 400_000  # pixels that are drawn at a time
 _SMOOTH_UNTIL = 1_000_000  # pixels of the head's region: a larger outline does not look jagged
 
 
