@@ -87,5 +87,7 @@ def test_validation_faces_repeat_and_must_fill_a_batch(model, decoder, records) 
     check = training_data(config, model, decoder, 4, seed=3)[1].take(4)
     first, _, again, _ = (images.numpy() for images, _ in check)  # two batches of ten photos
     np.testing.assert_array_equal(first, again)
-    with pytest.raises(ValueError, match="validation_records: expected at least a batch of 11"):
+    with pytest.raises(
+        ValueError, match="validation_records: expected at least a batch of 11 faces, got 10"
+    ):
         training_data(config, model, decoder, 11, seed=3)

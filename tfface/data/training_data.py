@@ -69,12 +69,15 @@ def training_data(
     train = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(_join)
     if config.validation_records:
         check = read_records(config.validation_records, size).map(_without_code(decoder))
+        found = sum(1 for _ in check.take(batch_size))
+        if found < batch_size:
+            raise ValueError(
+                f"validation_records: expected at least a batch of {batch_size} faces, got {found}"
+            )
     else:
         others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
         check = others.take(max(_VALIDATION_FACES, batch_size))
     check = check.batch(batch_size, drop_remainder=True)
-    if next(iter(check), None) is None:
-        raise ValueError(f"validation_records: expected at least a batch of {batch_size} faces")
     # Endless, because Keras counts a step for which no batch is left as one without any error.
     check = check.repeat()
     return train.prefetch(tf.data.AUTOTUNE), check.prefetch(tf.data.AUTOTUNE)

@@ -112,35 +112,44 @@ class MoFA(FaceSystem):
     def loss_terms(
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        weights = self.losses_config
         drawn = self._draw_vertices()
         face = self.decoder(parts, drawn)
-
-        def landmarks() -> tf.Tensor:
-            projected = face["landmarks"]
-            if weights.supervision:
-                projected = self.decoder.landmarks(self._with_true_shape(targets, parts))
-            return landmark_loss(
-                projected, targets["landmarks"], targets["confidence"], self.image_size
-            )
-
-        def regularizer() -> tf.Tensor:
-            return statistical_regularization(
-                parts["identity"], parts["expression"], parts["albedo"],
-                weights.albedo, weights.expression,
-            )  # fmt: skip
-
         terms = {
             "photometric": lambda: self.photometric_error(images, face, drawn),
-            "landmark": landmarks,
-            "regularizer": regularizer,
+            "landmark": lambda: self.landmark_error(targets, parts, face),
+            "regularizer": lambda: self.regularizer(parts),
             "supervision": lambda: self.supervision(targets, parts),
         }
         weighted = {}
-        for name, term in terms.items():
-            weight = getattr(weights, name)
+        for name, term in terms.items():  # a term of weight zero is not computed
+            weight = getattr(self.losses_config, name)
             weighted[name] = weight * tf.reduce_mean(term()) if weight else tf.zeros([])
         return weighted
+
+    def landmark_error(
+        self,
+        targets: Mapping[str, tf.Tensor],
+        parts: Mapping[str, tf.Tensor],
+        face: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
+        """Eq. (9), `[B]`; with supervision, of the true shape where it is known."""
+        projected = face["landmarks"]
+        if self.losses_config.supervision:
+            projected = self.decoder.landmarks(self._with_true_shape(targets, parts))
+        return landmark_loss(
+            projected, targets["landmarks"], targets["confidence"], self.image_size
+        )
+
+    def regularizer(self, parts: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Eq. (10), `[B]`."""
+        weights = self.losses_config
+        return statistical_regularization(
+            parts["identity"],
+            parts["expression"],
+            parts["albedo"],
+            weights.albedo,
+            weights.expression,
+        )
 
     def photometric_error(
         self, images: tf.Tensor, face: Mapping[str, tf.Tensor], drawn: tf.Tensor | None = None

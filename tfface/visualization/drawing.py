@@ -1,7 +1,4 @@
-"""Drawing faces of any size into NumPy pictures, in bounded memory.
-
-TensorBoard grids and `views.png` share `surface_colours`: what to paint on the vertices.
-"""
+"""Drawing faces of any size into NumPy pictures, in bounded memory."""
 
 from __future__ import annotations
 

@@ -22,11 +22,8 @@ from tfface.systems.mofa import MoFA
 from tfface.visualization.posed_face import PhotoCamera
 
 PAPER_AMBIENT = 0.7
-FIT: dict[str, Any] = {
-    "optimizer": "adam",
-    "steps": 200,
-    "learning_rate": 0.03,
-}  # of a code, decaying
+# How a code is fitted; the rate decays to zero.
+FIT: dict[str, Any] = {"optimizer": "adam", "steps": 200, "learning_rate": 0.03}
 _UNITS = {"translation": 30.0}  # mm that weigh as much as one unit of the other parts
 Parts = dict[str, np.ndarray]
 
@@ -71,7 +68,7 @@ def fitted(mofa: MoFA, parts: Parts, crops: np.ndarray, landmarks: np.ndarray) -
     """The codes that gradient descent on the training's losses makes of `parts`.
 
     Args:
-        mofa: The losses, with the weights of the training; its encoder is not used.
+        mofa: Its losses are minimised; its encoder is not used.
         parts: Where the descent starts.
         crops: `(B, S, S, 3)` uint8.
         landmarks: `(B, 68, 2)` pixels of the crops.
