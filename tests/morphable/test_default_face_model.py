@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import (
     ASSET,
     default_face_model_metadata,
@@ -206,6 +208,26 @@ def test_upper_teeth_stay_when_the_jaw_opens(fine):
     mouth = fine.regions["mouth"] > 0.5
     upper = mouth & (fine.mean[:, 1] > fine.mean[fine.landmarks[62], 1])
     assert np.quantile(moved[upper], 0.2) < 1.0
+
+
+@pytest.mark.parametrize("yaw", [-35, -20, 20, 35])
+def test_jaw_landmarks_of_a_turned_head_lie_on_its_outline(fine, yaw):
+    decoder = FaceDecoder.of_model(fine, image_size=240)
+    parts = {name: np.zeros((1, size), np.float32) for name, size in decoder.code_sizes.items()}
+    parts["illumination"] = np.zeros((1, 9, 3), np.float32)
+    parts["translation"] += decoder.initial_translation
+    parts["rotation"][0, 1] = np.radians(yaw)
+    face = {name: part.numpy()[0] for name, part in decoder(parts).items()}
+    skin = (fine.regions["face"] > 0) | (fine.regions["scalp"] > 0)
+    outline = cv2.convexHull(face["pixels"][skin])
+
+    def pixels_inside(points):
+        return np.array([cv2.pointPolygonTest(outline, point, True) for point in points.tolist()])
+
+    # A positive yaw turns the face to the picture's right: the subject's left cheek is far.
+    far = slice(10, 17) if yaw > 0 else slice(0, 7)
+    assert pixels_inside(face["landmarks"][far]).max() < 4.0  # the temple is not convex
+    assert pixels_inside(face["pixels"][fine.landmarks[far]]).max() > 10.0  # had they stayed
 
 
 def test_modes_cover_heads_they_were_not_made_from():

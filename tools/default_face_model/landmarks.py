@@ -153,5 +153,5 @@ def contour_candidates(vertices: np.ndarray, skin: np.ndarray, points: np.ndarra
 
 def _is_outer(positions: np.ndarray, flat: np.ndarray, axis_depth: float) -> np.ndarray:
     radius = np.hypot(positions[:, 0], positions[:, 2] - axis_depth)
-    neighbours = cKDTree(flat).query(flat, k=8)[1]
-    return radius >= radius[neighbours].max(1) - 6.0
+    around = cKDTree(flat).query_ball_point(flat, 6.0)  # behind an eyelid many are inside
+    return radius >= np.array([radius[near].max() for near in around]) - 6.0
