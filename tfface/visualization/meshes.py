@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
+from tfface.rendering.srgb import srgb_to_linear
+
 
 def write_obj(
     path: str | Path, vertices: np.ndarray, triangles: np.ndarray, colours: np.ndarray
@@ -41,12 +43,6 @@ def write_glb(
         triangles: `(T, 3)` int.
         colours: `(V, 3)` sRGB-encoded in [0, 1] (clipped).
     """
-    linear = np.round(255 * srgb_to_linear(np.clip(colours, 0, 1))).astype(np.uint8)
+    linear = np.round(255 * srgb_to_linear(colours)).astype(np.uint8)
     mesh = trimesh.Trimesh(vertices, triangles, vertex_colors=linear, process=False)
     Path(path).write_bytes(trimesh.exchange.gltf.export_glb(mesh.scene(), include_normals=True))
-
-
-def srgb_to_linear(colours: np.ndarray) -> np.ndarray:
-    """Linear light of sRGB-encoded values in [0, 1] (IEC 61966-2-1)."""
-    colours = np.asarray(colours)
-    return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)

@@ -19,6 +19,7 @@ from independent_heads.painting import (
 )
 from tfface.rendering.normals import MeshTopology, vertex_normals
 from tfface.rendering.rasterize import interpolate, rasterize
+from tfface.rendering.srgb import linear_to_srgb
 
 SUPERSAMPLING = 2
 HEAD_HEIGHT = 250.0  # mm from crown to chin, hair included
@@ -98,7 +99,7 @@ def photograph(head: IndependentHead, yaw: float, size: int = 480) -> np.ndarray
     picture[surface.mask] = _shade(surface, head.topology, palette, scene)
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     picture = cv2.GaussianBlur(picture, (0, 0), scene.blur)
-    encoded = _encode(picture) + scene.noise * random.standard_normal(picture.shape)
+    encoded = linear_to_srgb(picture) + scene.noise * random.standard_normal(picture.shape)
     return np.round(255 * np.clip(encoded, 0, 1)).astype(np.uint8)
 
 
@@ -209,8 +210,3 @@ def _backdrop(scene: Scene, random: np.random.Generator, size: int) -> np.ndarra
     edge = np.clip((rows - shoulder) * 60, 0, 1)[..., None]
     folds = cv2.resize(np.exp(0.3 * random.standard_normal((9, 9))), (size, size))[..., None]
     return np.clip(picture * (1 - edge) + edge * scene.clothes * folds, 0, 1)
-
-
-def _encode(linear: np.ndarray) -> np.ndarray:
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -32,18 +32,6 @@ IRIS = {
 }
 
 
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Encodes linear light in [0, 1] as sRGB (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """Decodes sRGB in [0, 1] to linear light."""
-    srgb = np.clip(srgb, 0.0, 1.0)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
 def skin_colour(melanin: np.ndarray, haemoglobin: np.ndarray, yellow: np.ndarray) -> np.ndarray:
     """Returns linear RGB (..., 3) of skin with the given amounts of pigment."""
     density = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from default_face_model.appearance.colour import skin_colour, to_srgb
+from default_face_model.appearance.colour import skin_colour
 from default_face_model.appearance.head import FineHead
 from default_face_model.appearance.person import Person
 from default_face_model.appearance.templates import FaceTemplates, step
+from tfface.rendering.srgb import linear_to_srgb
 
 LASH = np.array([0.020, 0.014, 0.011])
 SCLERA = np.array([0.50, 0.44, 0.405])
@@ -60,7 +61,7 @@ class Painter:
             brows = person.brow_density * t.brows(**person.brow_shape)
             colour = self._cover(colour, person.brow_colour, brows, 0.12)
             colour = self._cover(colour, LASH, person.lashes * t.lashes, 0.0)
-            stages.append(to_srgb(self._inside(colour, person)))
+            stages.append(linear_to_srgb(self._inside(colour, person)))
         return stages[0], stages[1], stages[2]
 
     def _skin(self, person: Person, rng: np.random.Generator) -> np.ndarray:

