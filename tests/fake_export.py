@@ -17,7 +17,7 @@ IMAGE_SIZE, FOCAL_LENGTH = 128, 4.5
 
 
 class MeanFace(tf.Module):
-    """`serve` and `decode` as `tfface.export` writes them."""
+    """`serve` and `decode` as `tfface.systems.export` writes them."""
 
     def __init__(self, model: MorphableModel) -> None:
         super().__init__()

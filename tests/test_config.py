@@ -72,6 +72,11 @@ def test_shipped_configs_load(path: Path) -> None:
         ("optimizer.multipliers.albedo=x", ["optimizer.multipliers.albedo", "number", "'x'"]),
         ("seed.x=3", ["seed", "expected integer", "a section"]),
         ("seed", ["key=value", "'seed'"]),
+        ("seed=4294967296", ["seed: expected", "4294967296"]),
+        ("output=''", ["output: expected", "''"]),
+        ("optimizer.learning_rate=.inf", ["optimizer.learning_rate: expected", "inf"]),
+        ("data.synthetic.ambient=[0.9, 0.1]", ["data.synthetic.ambient: expected", "smaller"]),
+        ("data.synthetic.directional=[-5, -4]", ["data.synthetic.directional", "not negative"]),
         ("model={encoder: [}", ["model", "YAML"]),
     ],
 )
@@ -95,6 +100,7 @@ def test_a_mistake_on_the_command_line_is_one_line(
         (MINIMAL + "losses: {photometrik: 1}\n", ["losses.photometrik", "'photometric'"]),
         ("- 1\n", ["mapping of sections"]),
         ("a: [", ["expected YAML"]),
+        (MINIMAL + "seed: 1\nseed: 2\n", ["the key 'seed' twice"]),
     ],
 )
 def test_a_mistake_in_a_file_names_the_file(tmp_path: Path, text: str, expected: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 
@@ -232,6 +233,25 @@ def test_bad_arguments(tmp_path, run, photo, exported, capsys, broken):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert str(next(iter(options.values()))) in lines[0]
+
+
+@pytest.mark.parametrize("name", ["variables/variables.data-00000-of-00001", "topology.npz"])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_model_is_one_line(tmp_path, run, photo, exported, capsys, name, damage):
+    write_png(tmp_path / "good.png", photo)
+    broken = shutil.copytree(exported, tmp_path / "broken")
+    content = bytearray((broken / name).read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 3]
+    else:
+        for place in range(len(content) // 4, len(content), 97):
+            content[place] ^= 255
+    (broken / name).write_bytes(content)
+    assert run(tmp_path / "good.png", model=broken) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert f"{broken}: damaged exported model" in lines[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_full_disk_leaves_nothing_half_written(tmp_path, run, photo, monkeypatch, capsys):

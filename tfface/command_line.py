@@ -1,11 +1,13 @@
-"""What the command lines share: a quiet TensorFlow, and errors of one line."""
+"""What the command lines share: their parser, a quiet TensorFlow, and errors of one line."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 def load_tensorflow_quietly() -> None:
@@ -21,6 +23,28 @@ def load_tensorflow_quietly() -> None:
         import tensorflow
 
         tensorflow.config.list_physical_devices()
+
+
+def make_parser(program: str, description: str, details: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m PROGRAM`: one line for a mistake, and its exit statuses in --help.
+
+    Args:
+        program: The module, such as `tfface.train`.
+        description: What it does, a sentence.
+        details: The docstring of the module; what follows its first paragraph ends the help.
+    """
+    return _Parser(
+        prog=f"python -m {program}",
+        description=description,
+        epilog=(details or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        program = self.prog.removeprefix("python -m ")
+        self.exit(2, f"{program}: {message} (--help lists the options)\n")
 
 
 def fail(program: str, error: BaseException) -> int:

@@ -21,7 +21,16 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
-Range = Annotated[tuple[float, float], Field(strict=False)]  # YAML has lists, not tuples
+
+
+def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= ends[0] <= ends[1]:
+        raise ValueError("be two numbers, not negative, the smaller one first")
+    return ends
+
+
+# YAML has lists, not tuples.
+Range = Annotated[tuple[float, float], Field(strict=False), pydantic.AfterValidator(_ordered)]
 
 
 class ConfigError(ValueError):
@@ -31,7 +40,9 @@ class ConfigError(ValueError):
 class Section(pydantic.BaseModel):
     """A part of the configuration: no unknown keys, no silent conversions, no changes."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+    )
 
 
 class FaceModelConfig(Section):
@@ -52,8 +63,10 @@ class FaceModelConfig(Section):
 class ModelConfig(Section):
     """The network, its input, and the camera of a crop.
 
-    `weights` is the user's file of published encoder weights, `sampled_vertices` the stochastic
-    sample of the photometric loss (null = all), `focal_length` counts sides of the crop.
+    `encoder` is the paper's AlexNet or VGG-Face, or a small one for CPUs; `image_size` the side of
+    its input in pixels; `weights` is the user's file of published encoder weights,
+    `sampled_vertices` the stochastic sample of the photometric loss (null = all), `focal_length`
+    counts sides of the crop.
     """
 
     encoder: Literal["compact", "alexnet", "vgg_face"] = "compact"
@@ -82,11 +95,13 @@ class LossesConfig(Section):
 class SyntheticConfig(Section):
     """How the faces that are drawn from the face model vary.
 
+    `identity_sigma` scales normal identities, `expression_scale` is the range that natural
+    expressions are scaled by, `albedo_noise` what is added to natural reflectances, in sigmas.
     `yaw`, `pitch` and `roll` are standard deviations in degrees; `crop_scale` and `crop_shift`
     those of the crop, relative to its side; `ambient` and `directional` ranges of the light's
-    strength; `hair` the probability of a mop of hair. Pictures are drawn `supersampling` times
-    larger than needed and averaged. With a `corpus` size, so many faces are drawn once and
-    repeated; null draws new ones for ever.
+    strength, `light_tint` the standard deviation of its colour; `hair` the probability of a mop
+    of hair. Pictures are drawn `supersampling` times larger than needed and averaged. With a
+    `corpus` size, so many faces are drawn once and repeated; null draws new ones for ever.
     """
 
     identity_sigma: NotNegative = 1.0
@@ -128,7 +143,8 @@ class DataConfig(Section):
     """Where training faces come from: TFRecord globs, drawn faces, or a mixture.
 
     `records_fraction` is the part of a batch that comes from `records`; without records all faces
-    are drawn from the face model.
+    are drawn from the face model. `validation_records` are faces to watch, not to train on (empty =
+    other drawn faces).
     """
 
     records: list[str] = []
@@ -139,7 +155,12 @@ class DataConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """The optimiser; `multipliers` scale the gradient steps of single code parts."""
+    """The optimiser.
+
+    `learning_rate` is reached after `warmup_steps` and then stays, or falls to zero as a cosine at
+    the end of the last epoch (`schedule`). `clip_norm` bounds the norm of all gradients together.
+    `multipliers` multiply the learning rate of single code parts.
+    """
 
     name: Literal["adam", "adamw", "adadelta", "sgd"] = "adam"
     learning_rate: Positive = 3e-4
@@ -152,8 +173,11 @@ class OptimizerConfig(Section):
 class TrainingConfig(Section):
     """Length, batches and devices of a run.
 
-    `batch_size` is global: devices share it. `devices` names those of `mirrored` (`CPU:1` makes
-    logical CPUs; null = every GPU) or the one of `one_device`; `multi_worker` reads TF_CONFIG.
+    An epoch is `steps_per_epoch` batches, then `validation_steps` batches to watch. Checkpoints are
+    written every `checkpoint_every_epochs`, pictures every `image_every_epochs`. `mixed_precision`
+    computes the encoder in float16. `batch_size` is global: devices share it. `devices` names those
+    of `mirrored` (`CPU:1` makes logical CPUs; null = every GPU) or the one of `one_device`;
+    `multi_worker` reads TF_CONFIG.
     """
 
     batch_size: Count = 16
@@ -171,8 +195,8 @@ class Config(Section):
     """A whole training run. `output` is the folder it writes, `seed` fixes every draw."""
 
     system: Literal["mofa"]
-    output: str
-    seed: Annotated[int, Field(ge=0)] = 1
+    output: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     face_model: FaceModelConfig = FaceModelConfig()
     model: ModelConfig = ModelConfig()
     losses: LossesConfig = LossesConfig()
@@ -223,6 +247,20 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _unique_keys(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """A mapping; YAML forbids a key that is there twice, PyYAML takes the last."""
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
+    if twice:
+        raise yaml.MarkedYAMLError(
+            problem=f"the key {twice[0]!r} twice", problem_mark=node.start_mark
+        )
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_keys)
+
+
 def _parse_yaml(text: str, place: str) -> Any:
     try:
         return yaml.load(text, _Loader)
@@ -255,6 +293,7 @@ def _overlap(location: tuple[str | int, ...], key: tuple[str, ...]) -> bool:
 _WORDINGS = (
     (r"^input should be (a valid )?", ""),
     (r"^string should match pattern .*$", "names such as CPU:0 or GPU:1"),
+    (r"^value error, ", ""),
     (r"^(a valid )?dictionary or instance of \w+$", "a section"),
 )
 

@@ -23,6 +23,12 @@ from tfface.visualization.posed_face import PhotoCamera
 
 _DEPTH_MAP = 256  # px, side of the z-buffer that decides which vertices of a crop are visible
 
+# What reading a damaged file, or a first face of one that does not fit, may raise.
+_DAMAGE = (
+    LookupError, TypeError, ValueError, OSError, AttributeError, zipfile.BadZipFile,
+    tf.errors.OpError,
+)  # fmt: skip
+
 Parts = Mapping[str, np.ndarray]
 
 
@@ -58,7 +64,7 @@ class PosedFaces:
 
 
 class ExportedModel:
-    """A SavedModel that `tfface.export` wrote, with what lies beside it.
+    """A SavedModel that `tfface.systems.export` wrote, with what lies beside it.
 
     Args:
         folder: With saved_model.pb, metadata.json and topology.npz.
@@ -97,13 +103,12 @@ class ExportedModel:
                 self.compared = topology.get("compared", everywhere)
                 self.shown = topology.get("shown", self.compared)
             self._functions = tf.saved_model.load(str(folder))
-            self._functions.serve, self._functions.decode  # noqa: B018
-        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            self._mesh = MeshTopology(self.triangles, len(self.compared))
+            self.pose(self.regress(np.zeros((1, self.image_size, self.image_size, 3), np.uint8)))
+        except _DAMAGE as error:
+            reason = error.message if isinstance(error, tf.errors.OpError) else str(error)
+            reason = " ".join(reason.split())[:200] or type(error).__name__
             raise ModelError(f"{folder}: damaged exported model ({reason})") from error
-        except zipfile.BadZipFile as error:
-            raise ModelError(f"{folder}: damaged exported model ({error})") from error
-        self._mesh = MeshTopology(self.triangles, len(self.compared))
 
     def regress(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Crops `(B, S, S, 3)` uint8 -> the parts of the code, `(B, ...)` float32."""

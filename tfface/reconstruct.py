@@ -20,7 +20,6 @@ cannot be written.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import shutil
@@ -35,7 +34,7 @@ import numpy as np
 from tqdm import tqdm
 
 import tfface
-from tfface.command_line import fail, load_tensorflow_quietly, no_stderr
+from tfface.command_line import fail, load_tensorflow_quietly, make_parser
 
 if TYPE_CHECKING:
     from tfface.reconstruction import FaceReconstruction
@@ -79,20 +78,14 @@ def reconstruct(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    details = (__doc__ or "").partition("\n\n")[2]
-    parser = argparse.ArgumentParser(
-        prog="python -m tfface.reconstruct",
-        description="Reconstruct the 3D faces of photos and videos.",
-        epilog=details,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Reconstruct the 3D faces of photos and videos."
+    parser = make_parser("tfface.reconstruct", description, __doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a photo, folder or video")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="created if new")
     parser.add_argument("--model", type=Path, metavar="PATH", help="an exported model")
     parser.add_argument("--system", choices=SYSTEMS, default="mofa", help="which shipped model")
     options = parser.parse_args(arguments)
     try:
-        _check_output(options.output)
         folder = _model_folder(options.model, options.system)
     except OSError as error:
         return fail("tfface.reconstruct", error)
@@ -101,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tfface.reconstructor import load_reconstructor
 
     try:
-        with no_stderr():  # LiteRT tells of its CPU kernels
-            reconstructor = load_reconstructor(folder)
-    except ModelError as error:
+        reconstructor = load_reconstructor(folder)
+        _check_output(options.output)
+    except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
     try:
         return _Run(reconstructor, options.output).process(options.inputs)

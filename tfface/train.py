@@ -1,24 +1,23 @@
 """`python -m tfface.train --config FILE [key=value ...] [--resume]`: trains and exports a system.
 
+The keys are those of the YAML file; the classes of `tfface.config` document them.
+
 Exit status: 0 when the exported model has been checked; 2 with one line on stderr for a mistake in
 the configuration, the data or the output folder; 130 when interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.command_line import fail, load_tensorflow_quietly, make_parser
 from tfface.config import ConfigError, load_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tfface.train", description="Train a face system and export it."
-    )
+    parser = make_parser("tfface.train", "Train a face system and export it.", __doc__)
     parser.add_argument("--config", required=True, help="a file such as configs/mofa.yaml")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(

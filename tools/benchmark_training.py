@@ -78,19 +78,20 @@ def main() -> int:
         name: measure(config, size.repeats, options.seed) for name, config in configs.items()
     }
     batches = {name: config.training.batch_size for name, config in configs.items()}
-    _write_json(options.output / "results.json", results(seconds, batches))
-    _write_json(
-        options.output / "configuration.json",
-        {
-            "size": options.size,
-            **asdict(size),
-            "seed": options.seed,
-            **_machine(),
-            "configs": {name: config.model_dump() for name, config in configs.items()},
-        },
-    )
-    plot(seconds, options.output / "steps.png")
     print(table(seconds, configs))
+    conditions = {
+        "size": options.size,
+        **asdict(size),
+        "seed": options.seed,
+        **_machine(),
+        "configs": {name: config.model_dump() for name, config in configs.items()},
+    }
+    try:
+        _write_json(options.output / "results.json", results(seconds, batches))
+        _write_json(options.output / "configuration.json", conditions)
+        plot(seconds, options.output / "steps.png")
+    except OSError as error:
+        return fail("benchmark_training", error)
     return 0
 
 

@@ -145,6 +145,13 @@ def test_inputs_of_a_folder(tmp_path: Path) -> None:
     assert [is_video(path) for path in found] == [False, False, False, True]
 
 
+def test_results_in_a_folder_are_no_inputs(tmp_path: Path) -> None:
+    (tmp_path / "results/one").mkdir(parents=True)
+    for name in ("1.png", "results/one/overlay.png", "results/one/reconstruction.json"):
+        (tmp_path / name).touch()
+    assert iter_inputs([tmp_path]) == [tmp_path / "1.png"]
+
+
 def test_inputs_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="no images or videos"):
         iter_inputs([tmp_path])

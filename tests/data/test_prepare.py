@@ -240,7 +240,7 @@ def test_a_full_disk(photos: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2, done.stderr
     error = done.stderr.strip().splitlines()[-1]
-    assert error.startswith("prepare: ")
+    assert error.startswith("tfface.data.prepare: ")
     assert "part-00000-of-00001.tfrecord" in error
     left = sorted(path.name for path in (tmp_path / "records").rglob("*"))
     assert left == ["asked.json", "progress"]

@@ -12,7 +12,7 @@ from tests.gpu_kernels import assert_gpu_kernels
 from tfface.encoders import ENCODERS, build_encoder
 from tfface.encoders.caffe_layers import convolution
 from tfface.encoders.local_response_normalization import LocalResponseNormalization
-from tfface.export import _convert_to_tflite, _run_tflite
+from tfface.systems.export import _convert_to_tflite, _run_tflite
 
 SMALL = {"compact": 32, "alexnet": 67, "vgg_face": 32}
 WIDTHS = {"compact": 384, "alexnet": 4096, "vgg_face": 4096}

@@ -13,8 +13,7 @@ from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.normals import MeshTopology, vertex_normals
 from tfface.rendering.rasterize import render
 from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.shading import lambertian_colours
-from tfface.rendering.spherical_harmonics import ambient_illumination
+from tfface.rendering.spherical_harmonics import ambient_illumination, sh_shading
 
 SIZE = 256
 BROWS, LIPS = slice(17, 27), slice(48, 68)
@@ -152,11 +151,8 @@ def photograph(model: MorphableModel, rng: np.random.Generator, painted: bool) -
     rotation = rotation_matrix(tf.constant(turn[None], tf.float32))
     vertices = tf.constant(model.vertices(identity)[None], tf.float32)
     normals = vertex_normals(vertices, MeshTopology(model.triangles, model.vertex_count))
-    colours = lambertian_colours(
-        tf.constant(model.albedo_colours(albedo)[None], tf.float32),
-        rotate(normals, rotation),
-        tf.constant(light[None], tf.float32),
-    )
+    shading = sh_shading(rotate(normals, rotation), tf.constant(light[None], tf.float32))
+    colours = model.albedo_colours(albedo).astype(np.float32) * shading
     placed = to_camera_space(vertices, rotation, tf.constant([[0.0, 0.0, -1300.0]]))
     background = rng.uniform(0.1, 0.9, size=3)
     picture = render(

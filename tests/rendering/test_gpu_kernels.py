@@ -13,7 +13,7 @@ from tfface.rendering.normals import MeshTopology, vertex_normals, vertex_normal
 from tfface.rendering.rasterize import render
 from tfface.rendering.rotations import axis_angle, rotation_matrix
 from tfface.rendering.sampling import inside_image, sample_bilinear
-from tfface.rendering.shading import lambertian_colours
+from tfface.rendering.spherical_harmonics import sh_shading
 from tfface.rendering.visibility import front_facing
 
 VERTICES, TRIANGLES = sphere(1)
@@ -34,7 +34,7 @@ def test_image_formation_and_its_gradient() -> None:
             normals = vertex_normals(moved, topology)
             pixels = perspective_projection(moved, 100.0, (16.0, 16.0))
             seen = front_facing(normals, moved) & inside_image(pixels, 32, 32)
-            difference = sample_bilinear(image, pixels) - lambertian_colours(moved, normals, light)
+            difference = sample_bilinear(image, pixels) - moved * sh_shading(normals, light)
             value = tf.reduce_sum(tf.where(seen[..., None], difference, 0.0))
             value += tf.reduce_sum(vertex_normals_at(moved, some, topology))
             value += tf.reduce_sum(axis_angle(rotation))

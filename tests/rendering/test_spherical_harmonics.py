@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tests.gradients import assert_gradients
 from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.shading import lambertian_colours
 from tfface.rendering.spherical_harmonics import ambient_illumination, sh_basis, sh_shading
 
 RANDOM = np.random.default_rng(2)
@@ -68,16 +67,5 @@ def test_bands_are_invariant_under_rotation() -> None:
         np.testing.assert_allclose(*powers, rtol=1e-12)
 
 
-def test_lambertian_colours() -> None:
-    albedo, normals = RANDOM.uniform(size=(2, 5, 3)), unit(10).reshape(2, 5, 3)
-    light = RANDOM.normal(size=(2, 9, 3))
-    expected = np.zeros_like(albedo)
-    for image, vertex in np.ndindex(2, 5):
-        basis = sh_basis(tf.constant(normals[image, vertex])).numpy()
-        expected[image, vertex] = albedo[image, vertex] * (basis @ light[image])
-    np.testing.assert_allclose(lambertian_colours(albedo, normals, light), expected, atol=1e-14)
-
-
 def test_gradients() -> None:
-    albedo, light = RANDOM.uniform(size=(2, 3, 3)), RANDOM.normal(size=(2, 9, 3))
-    assert_gradients(lambertian_colours, [albedo, unit(6).reshape(2, 3, 3), light])
+    assert_gradients(sh_shading, [unit(6).reshape(2, 3, 3), RANDOM.normal(size=(2, 9, 3))])

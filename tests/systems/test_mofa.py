@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from tfface.config import DataConfig, LossesConfig, SyntheticConfig, load_config
 from tfface.data.crop import crop_box
-from tfface.export import export_system
 from tfface.exported_model import ExportedModel
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.spherical_harmonics import SH_CONSTANTS
+from tfface.systems.export import export_system
 from tfface.systems.mofa import MoFA
 
 SIZE = 64

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from tests.gpu_kernels import assert_gpu_kernels
 from tfface.config import Config, load_config
-from tfface.export import check_export, export_system
 from tfface.systems import build_system
 from tfface.systems.base import FaceSystem
+from tfface.systems.export import check_export, export_system
 from tfface.training import run
 
 SYSTEMS = ["mofa"]

@@ -12,8 +12,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import tfface.export as export_command
 from tests.tiny_system import build_tiny_system
 from tfface.config import Config, ConfigError, load_config
+from tfface.data.records import damaged_file
 from tfface.training import run
 from tfface.training.checkpoints import CheckpointError, DivergedError, latest_checkpoint
 
@@ -168,6 +170,28 @@ def test_records_of_nothing_and_of_something_else(
         run.train(_change(config, data={"records": [str(path)]}))
 
 
+def test_records_that_are_cut_short_are_named(config: Config, tmp_path: Path) -> None:
+    path = tmp_path / "part.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in (b"first", b"second"):
+            writer.write(record)
+    assert "expected whole records, got a damaged one" in damaged_file([str(path)])
+    path.write_bytes(path.read_bytes()[:-3])
+    assert damaged_file([str(path)]) == (
+        f"{path}: expected whole records, got a damaged one after 1"
+    )
+
+    def cut(*_: object) -> None:
+        raise tf.errors.DataLossError(None, None, "corrupted")
+
+    config = _change(config, data={"records": [str(path)]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "_check_records", lambda _: None)
+        patch.setattr(run, "_fit", cut)
+        with pytest.raises(ConfigError, match=rf"data\.records: {path}: expected whole records"):
+            run.train(config)
+
+
 @pytest.mark.parametrize("key", ["records", "validation_records"])
 def test_missing_records_are_told(config: Config, key: str) -> None:
     with pytest.raises(ConfigError, match=rf"data\.{key}: /nowhere/\*"):
@@ -175,9 +199,11 @@ def test_missing_records_are_told(config: Config, key: str) -> None:
     assert not Path(config.output).exists()
 
 
-def test_the_export_of_a_finished_run(config: Config, tmp_path: Path) -> None:
+def test_the_export_of_a_run(config: Config, tmp_path: Path) -> None:
     run.train(config)
-    run.export_run(Path(config.output), tmp_path / "again")
+    for _ in range(2):  # an exported model is replaced
+        arguments = [config.output, "--output", str(tmp_path / "again")]
+        assert export_command.main(arguments) == 0
     images = tf.random.stateless_uniform((2, 32, 32, 3), [1, 2])
     models = [
         tf.saved_model.load(str(path))
@@ -185,3 +211,19 @@ def test_the_export_of_a_finished_run(config: Config, tmp_path: Path) -> None:
     ]
     first, second = (model.serve(images)["colour"] for model in models)
     np.testing.assert_allclose(first, second)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_an_export_replaces_nothing_but_an_export(
+    config: Config, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.train(config)
+    target = tmp_path / "thesis"
+    precious = target / "chapter.txt" if kind == "folder" else target
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("precious")
+    capsys.readouterr()
+    assert export_command.main([config.output, "--output", str(target)]) == 2
+    assert precious.read_text() == "precious"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"tfface.export: {target}: expected a new folder or an exported model")

@@ -37,15 +37,15 @@ class Augmentation:
         occlusion: probability of a rectangle or ellipse of colour or noise over the picture.
     """
 
-    shift: float = 0.06
-    scale: float = 0.10
-    rotation: float = 15.0
-    mirror: float = 0.5
-    colour: float = 0.5
-    blur: float = 1.5
-    noise: float = 0.04
-    jpeg: float = 0.3
-    occlusion: float = 0.2
+    shift: float = 0.0
+    scale: float = 0.0
+    rotation: float = 0.0
+    mirror: float = 0.0
+    colour: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: float = 0.0
+    occlusion: float = 0.0
 
 
 def augment_geometry(
@@ -55,7 +55,7 @@ def augment_geometry(
 
     Args:
         example: `image`, `landmarks`, `confidence`; the image holds a margin around the crop, so
-            that what a turn brings in is real (1.5 times the crop is enough for the defaults).
+            that what a turn brings in is real (1.5 times the crop is enough for 15 degrees).
         seed: (2,) int.
         settings: shift, scale, rotation and mirror are used.
         crop: side of the crop in pixels of the picture.

@@ -17,7 +17,7 @@ def centring_translation(model: MorphableModel, focal_length: float) -> np.ndarr
     """
     landmarks = model.mean[model.landmarks].astype(np.float64)
     translation = np.array([[0.0, 0.0, -1000.0]])
-    for _ in range(10):  # perspective makes the rule nonlinear; three rounds give a micrometre
+    for _ in range(10):  # perspective makes the rule nonlinear; eight rounds give a micrometre
         x, y, z = (landmarks + translation[0]).T
         pixels = 0.5 + focal_length * np.stack([x, -y], -1) / -z[:, None]
         translation = reframe(translation, crop_box(pixels)[None], focal_length, 1.0)

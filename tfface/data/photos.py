@@ -99,7 +99,7 @@ def is_video(path: str | Path) -> bool:
 
 
 def _folder_files(folder: Path) -> list[Path]:
-    """The images and videos below a folder, sorted."""
+    """The images and videos below a folder, sorted; pictures of reconstructions are left out."""
     extensions = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
     files = sorted(
         path
@@ -107,6 +107,7 @@ def _folder_files(folder: Path) -> list[Path]:
         if path.suffix.lower() in extensions
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
+        and not (path.parent / "reconstruction.json").is_file()
     )
     if not files:
         raise PhotoError(f"{folder}: no images or videos in this folder")

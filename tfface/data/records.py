@@ -154,6 +154,18 @@ def record_files(patterns: str | Path | Sequence[str | Path]) -> list[str]:
     return sorted(files)
 
 
+def damaged_file(patterns: Sequence[str]) -> str:
+    """Tells, in one line, the first file of `record_files` that is cut short or damaged."""
+    for path in record_files(patterns):
+        count = 0
+        try:
+            for _ in tf.data.TFRecordDataset(path):
+                count += 1
+        except tf.errors.DataLossError:
+            return f"{path}: expected whole records, got a damaged one after {count}"
+    return f"{', '.join(patterns)}: expected whole records, got a damaged one"
+
+
 def _plain_crop(example: Example, size: int) -> Example:
     """The crop in the middle of the picture, at its stored resolution if that is the size."""
     image = _decode(example["image"])

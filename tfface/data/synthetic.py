@@ -21,7 +21,7 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.spherical_harmonics import SH_CONSTANTS, sh_basis
 
-_CHUNK = 256  # Faces whose codes are drawn together.
+CHUNK = 256  # Faces whose codes are drawn together.
 # A clamped cosine lobe of unit height in SH bands 0, 1 and 2 (Ramamoorthi and Hanrahan 2001).
 _LOBE = np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])
 
@@ -125,7 +125,7 @@ def synthetic_faces(
         decoder: A decoder of that model; sets the size of the pictures.
         settings: How the faces vary.
         seed: Seed of the stream.
-        first: The number of faces to leave out at the start, for resuming; a multiple of 256.
+        first: The number of faces to leave out at the start, for resuming; a multiple of `CHUNK`.
 
     Returns:
         A dataset of `(image [S, S, 3] float32, targets)`, targets `landmarks [68, 2]` in pixels,
@@ -135,14 +135,14 @@ def synthetic_faces(
     painter = FacePainter(model, decoder, settings.hair, settings.supersampling)
 
     def draw(chunk: np.ndarray) -> np.ndarray:
-        return sampler.draw(_CHUNK, (seed, int(chunk)))
+        return sampler.draw(CHUNK, (seed, int(chunk)))
 
     def draw_chunk(chunk: tf.Tensor) -> tf.data.Dataset:
         codes = tf.ensure_shape(
             tf.numpy_function(draw, [chunk], tf.float32, stateful=False),
-            [_CHUNK, sampler.layout.size],
+            [CHUNK, sampler.layout.size],
         )
-        numbers = chunk * _CHUNK + tf.range(_CHUNK, dtype=tf.int64)
+        numbers = chunk * CHUNK + tf.range(CHUNK, dtype=tf.int64)
         return tf.data.Dataset.from_tensor_slices((codes, numbers))
 
     def paint(code: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -151,6 +151,6 @@ def synthetic_faces(
         targets = {"landmarks": landmarks, "confidence": tf.ones([68])}
         return image, {**targets, "code": code, "has_code": tf.ones([])}
 
-    chunks = tf.data.Dataset.counter(first // _CHUNK)
+    chunks = tf.data.Dataset.counter(first // CHUNK)
     codes = chunks.interleave(draw_chunk, cycle_length=1, num_parallel_calls=1)
     return codes.map(paint, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

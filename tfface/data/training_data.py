@@ -10,7 +10,7 @@ from tfface.config import DataConfig
 from tfface.data.augmentation import Augmentation, augment_photometry
 from tfface.data.records import read_records
 from tfface.data.shuffling import shuffled_passes
-from tfface.data.synthetic import synthetic_faces
+from tfface.data.synthetic import CHUNK, synthetic_faces
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 
@@ -93,7 +93,7 @@ def _drawn_faces(
     """Endless drawn faces from number `first` on; a corpus is drawn once and shuffled for ever."""
     corpus = config.synthetic.corpus
     if corpus is None:
-        start = first // 256 * 256
+        start = first // CHUNK * CHUNK
         return synthetic_faces(model, decoder, config.synthetic, seed, start).skip(first - start)
     faces = synthetic_faces(model, decoder, config.synthetic, seed).take(corpus)
     faces = faces.map(lambda image, targets: (_to_bytes(image), targets)).cache()

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.rendering.spherical_harmonics import SH_CONSTANTS
+from tfface.rendering.spherical_harmonics import ambient_illumination
 
 TRANSLATION_SCALE = 100.0  # mm per unit of network output
 
@@ -65,7 +65,7 @@ class CodeHead(keras.layers.Layer):
             if name == "translation":
                 offset += self.initial_translation
             elif name == "illumination":
-                offset += [self.ambient / SH_CONSTANTS[0]] * 3 + [0.0] * (size - 3)
+                offset += ambient_illumination(self.ambient).reshape(-1).tolist()
             else:
                 offset += [0.0] * size
         return tf.constant(offset) + tf.constant(scale) * raw

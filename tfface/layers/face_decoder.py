@@ -23,6 +23,7 @@ from tfface.rendering.contour import contour_landmarks
 
 FOCAL_LENGTH = 4.5  # sides of the crop: the mean face that fills it stands about one metre away
 Parts = Mapping[str, tf.Tensor]
+Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable(package="tfface")
@@ -118,6 +119,20 @@ class FaceDecoder(keras.layers.Layer):
             "shading": shading,
             "colours": albedo * shading,  # eq. (4)
             "landmarks": self._landmarks(vertices, rotation, translation),
+        }
+
+    def compute_output_shape(
+        self, parts_shape: Mapping[str, Shape], indices_shape: Shape | None = None
+    ) -> dict[str, Shape]:
+        batch, vertices = parts_shape["rotation"][0], self.normals.topology.vertex_count
+        drawn = indices_shape[0] if indices_shape else vertices
+        seen = dict.fromkeys(("points", "normals", "albedo", "shading"), (batch, drawn, 3))
+        return {
+            "vertices": (batch, vertices, 3),
+            **seen,
+            "colours": (batch, drawn, 3),
+            "pixels": (batch, drawn, 2),
+            "landmarks": (batch, 68, 2),
         }
 
     def landmarks(self, parts: Parts) -> tf.Tensor:

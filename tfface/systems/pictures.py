@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import tensorflow as tf
 
 from tfface.layers.face_decoder import FaceDecoder
+from tfface.rendering.clay import clay_colours
 from tfface.rendering.rasterize import interpolate, rasterize
-from tfface.rendering.spherical_harmonics import sh_shading
-
-# Grey clay under a soft light from the upper left shows geometry best.
-CLAY = 0.75
-_CLAY_LIGHT = np.array([1.9, 0.45, 0.8, -0.35, 0, 0, 0, 0, 0], np.float32)
 
 
 def draw_columns(
@@ -36,10 +31,9 @@ def draw_columns(
     triangles = tf.constant(decoder.normals.topology.triangles)
     focal = decoder.focal_length * size
     hit = rasterize(face["points"], triangles, focal, (size / 2, size / 2), size, size)
-    clay_light = tf.tile(_CLAY_LIGHT[None, :, None], [tf.shape(images)[0], 1, 3])
     looks = {
         "render": face["colours"],
-        "geometry": CLAY * sh_shading(face["normals"], clay_light),
+        "geometry": clay_colours(face["normals"]),
         "albedo": face["albedo"],
         "shading": face["shading"],
     }

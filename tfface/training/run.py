@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.config import Config, ConfigError, load_config
-from tfface.data.records import read_records
+from tfface.data.records import damaged_file, read_records
 from tfface.encoders.errors import WeightsError
-from tfface.export import ExportError, export_system
 from tfface.files import write_text
 from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
 from tfface.systems.base import FaceSystem
+from tfface.systems.export import ExportError, export_system
 from tfface.training.checkpoints import (
     CheckpointError,
     DivergedError,
@@ -40,7 +40,6 @@ USER_ERRORS = (
     DivergedError,
     ExportError,
     OSError,
-    tf.errors.DataLossError,
     tf.errors.NotFoundError,
     tf.errors.PermissionDeniedError,
     tf.errors.ResourceExhaustedError,
@@ -102,7 +101,12 @@ def train(config: Config, resume: bool = False) -> History:
         if chief:  # only now: a run that cannot be resumed keeps its configuration
             write_text(folder.config, config.to_yaml())
         if done < config.training.epochs:
-            history = _fit(system, config, folder, done, history, chief)
+            folder.checkpoints.mkdir(exist_ok=True)
+            try:
+                history = _fit(system, config, folder, done, history, chief)
+            except tf.errors.DataLossError:
+                patterns = [*config.data.records, *config.data.validation_records]
+                raise ConfigError(f"data.records: {damaged_file(patterns)}") from None
     if chief:
         export_system(_exported_system(system, config), folder.export)
     wait_for_all(strategy)
@@ -160,7 +164,7 @@ def _check_output(folder: RunFolder, resume: bool) -> None:
             f"output: expected a new folder, got {folder.root}, which holds a run: "
             "add --resume to go on, or choose another output=..."
         )
-    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    folder.root.mkdir(parents=True, exist_ok=True)
 
 
 def _built_system(config: Config) -> FaceSystem:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from tfface.rendering.clay import clay_colours
 from tfface.rendering.rasterize import interpolate, rasterize
 from tfface.visualization.posed_face import PosedFace
 
 _TILE = 512  # pixels; the candidates and attributes of a tile stay under about 100 MB
-_CLAY = np.array([0.74, 0.74, 0.76])
-_LAMP, _FILL = np.array([-0.45, 0.55, 0.70]), np.array([0.65, 0.05, 0.55])
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,18 +81,10 @@ def surface_colours(face: PosedFace) -> dict[str, np.ndarray]:
     """
     return {
         "render": np.clip(face.colours, 0, 1),
-        "geometry": clay(face.normals_camera),
+        "geometry": clay_colours(face.normals_camera).numpy(),
         "albedo": np.clip(face.albedo, 0, 1),
         "shading": np.clip(0.6 * face.shading, 0, 1),
     }
-
-
-def clay(normals_camera: np.ndarray) -> np.ndarray:
-    """Grey clay under a lamp at the upper left and a weaker one at the right, `(V, 3)`."""
-    lamp, fill = (light / np.linalg.norm(light) for light in (_LAMP, _FILL))
-    shade = 0.18 + 0.72 * np.clip(normals_camera @ lamp, 0, 1)
-    shade = shade + 0.22 * np.clip(normals_camera @ fill, 0, 1)
-    return np.clip(shade[:, None] * _CLAY, 0, 1)
 
 
 def over(picture: np.ndarray, drawing: np.ndarray, coverage: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfface.visualization.drawing import clay, draw, over, surface_colours
+from tfface.rendering.clay import clay_colours
+from tfface.visualization.drawing import draw, over, surface_colours
 from tfface.visualization.posed_face import PhotoCamera, PosedFace
 
 PANEL = 320  # px
@@ -72,7 +73,7 @@ def draw_turned(
         translation=-(low + high) / 2 - [0, 0, _DISTANCE * extent],
         camera=PhotoCamera(_FRAME * size * _DISTANCE, np.array([size / 2, size / 2])),
     )
-    painted = clay(posed.normals_camera) if colours is None else colours
+    painted = clay_colours(posed.normals_camera).numpy() if colours is None else colours
     drawing = draw(posed, painted, (0, 0, size, size), _SUPERSAMPLING)
     return over(blank_panel(size), drawing.attributes, drawing.coverage)
 
