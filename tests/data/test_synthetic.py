@@ -55,6 +55,7 @@ def test_light_is_not_negative_where_the_face_is(codes, decoder) -> None:
     assert 0.4 < np.median(shading) < 1.3
 
 
+@pytest.mark.slow
 def test_the_stream_is_a_function_of_its_seed(model, decoder) -> None:
     first, again, other = (
         list(synthetic_faces(model, decoder, SETTINGS, seed).take(3)) for seed in (1, 1, 2)
@@ -65,6 +66,7 @@ def test_the_stream_is_a_function_of_its_seed(model, decoder) -> None:
     assert np.abs(first[0][0] - other[0][0]).max() > 0.1
 
 
+@pytest.mark.slow
 def test_a_resumed_stream_goes_on_where_it_was(model, decoder) -> None:
     whole = synthetic_faces(model, decoder, SETTINGS, seed=1).skip(256).take(2)
     resumed = synthetic_faces(model, decoder, SETTINGS, seed=1, first=256).take(2)

@@ -51,6 +51,7 @@ def assert_same(first: tf.data.Dataset, second: tf.data.Dataset) -> None:
         np.testing.assert_array_equal(targets["code"], same_targets["code"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", [None, 40])
 def test_batches_resume_to_the_same_pictures(model, decoder, corpus) -> None:
     config = DataConfig(synthetic=SETTINGS.model_copy(update={"corpus": corpus}))
@@ -59,6 +60,7 @@ def test_batches_resume_to_the_same_pictures(model, decoder, corpus) -> None:
     assert_same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_photos_and_drawn_faces_share_a_batch(model, decoder, records) -> None:
     settings = SETTINGS.model_copy(update={"corpus": 8})
     config = DataConfig(records=[records], records_fraction=0.25, synthetic=settings)

@@ -118,6 +118,7 @@ def test_a_face_model_without_a_part_trains_and_exports(lacking: str, tmp_path) 
     assert parts[lacking].shape == (1, 0)
 
 
+@pytest.mark.slow
 def test_the_papers_optimizer_slows_the_depth(repository: Path, batch) -> None:
     """0.0005 instead of 0.1: the first step of the depth alone is 200 times less."""
     config = load_config(repository / "configs" / "mofa_paper.yaml")

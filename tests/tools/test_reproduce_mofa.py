@@ -74,6 +74,7 @@ def test_photos_and_heads(tools, shared, mean_face):
     np.testing.assert_allclose(distances["mofa"][0], distances["mean_face"][0], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_heads_are_people_of_their_own(heads, shared, tools):
     from independent_heads.heads import make_heads, pose, score
 
