@@ -109,39 +109,44 @@ def _parser() -> argparse.ArgumentParser:
         "--image-size",
         type=_image_size,
         default=default.image_size,
-        help="pixels of a crop (%(default)s)",
+        help="pixels of a crop (default: %(default)s)",
     )
     add("--shards", type=_count, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
-    add("--jobs", type=_count, default=os.cpu_count() or 1, help="parallel processes (%(default)s)")
+    add(
+        "--jobs",
+        type=_count,
+        default=os.cpu_count() or 1,
+        help="parallel processes (default: %(default)s)",
+    )
     add(
         "--faces",
         choices=("largest", "all"),
         default=default.faces,
-        help="of each photo (%(default)s)",
+        help="of each photo (default: %(default)s)",
     )
     add(
         "--min-face",
         type=float,
         default=default.min_face,
-        help="pixels; smaller ones rejected (%(default)s)",
+        help="pixels; smaller ones rejected (default: %(default)s)",
     )
     add(
         "--min-confidence",
         type=float,
         default=default.min_confidence,
-        help="of the landmarks (%(default)s)",
+        help="of the landmarks (default: %(default)s)",
     )
     add(
         "--person-from",
         choices=("stem", "folder", "none"),
         default=default.person_from,
-        help="what names the person: the file's name, its folder's, or nothing (%(default)s)",
+        help="what names the person: the file's name, its folder's, or nothing (default: %(default)s)",
     )
     add(
         "--encoding",
         choices=("jpeg", "png"),
         default=default.encoding,
-        help="of the pictures (%(default)s)",
+        help="of the pictures (default: %(default)s)",
     )
     add("--match-regex", type=_expression, help="use photos whose folder/name contains this")
     add("--exclude-regex", type=_expression, help="leave out photos whose name contains this")
