@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--person-from",
         choices=("stem", "folder", "none"),
         default=default.person_from,
-        help="what names the person: the file's name, its folder's, or nothing (default: %(default)s)",
+        help="what names a person: the file, its folder or nothing (default: %(default)s)",
     )
     add(
         "--encoding",
