@@ -17,6 +17,7 @@ import tfface
 from tfface.data.detection import FaceDetector
 from tfface.data.photos import read_photo
 from tfface.metrics import normalized_mean_error
+from tfface.morphable.default import load_default_face_model
 
 
 def _run(code: str, folder: Path, *paths: Path) -> str:
@@ -120,3 +121,11 @@ def test_shipped_models_are_small_and_agree(repository: Path) -> None:
         for name, value in runner(images=images).items():
             scale = 1 + np.abs(expected[name]).max()
             np.testing.assert_allclose(value, expected[name], atol=0.01 * scale)
+
+
+def test_shipped_models_have_the_mesh_of_the_default_face_model(repository: Path) -> None:
+    face_model = load_default_face_model("fine")
+    for folder in (repository / "savedmodels").glob("*/"):
+        with np.load(folder / "topology.npz") as topology:
+            for name in ("triangles", "landmarks", "contour"):
+                np.testing.assert_array_equal(topology[name], getattr(face_model, name))
