@@ -37,8 +37,14 @@ def make_parser(program: str, description: str, details: str | None) -> argparse
         prog=f"python -m {program}",
         description=description,
         epilog=(details or "").partition("\n\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        unset = action.default in (None, False)  # says nothing
+        return action.help if unset else super()._get_help_string(action)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -22,6 +22,7 @@ from tfface.data.photo_faces import FaceSettings, Photo
 from tfface.data.photos import PhotoError, iter_inputs
 from tfface.data.preparation import PreparationError, prepare_records
 
+_PROGRAM = "tfface.data.prepare"
 _PHOTOS_PER_SHARD = 256
 
 
@@ -42,22 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_photo=lambda: bar.update(),
             )
     except (PhotoError, PreparationError, FileNotFoundError) as error:
-        return fail("tfface.data.prepare", error)
+        return fail(_PROGRAM, error)
     except BrokenProcessPool:
-        return fail(
-            "tfface.data.prepare", RuntimeError("a worker died (out of memory?); try fewer --jobs")
-        )
+        return fail(_PROGRAM, RuntimeError("a worker died (out of memory?); try fewer --jobs"))
     except KeyboardInterrupt:
-        print(
-            "tfface.data.prepare: interrupted; the same command goes on from here", file=sys.stderr
-        )
+        print(f"{_PROGRAM}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     rejected = sum(manifest["rejects"].values())
     print(f"{manifest['faces']} faces of {manifest['photos']} photos in {options.output}")
     if rejected:
         kinds = ", ".join(f"{count} {kind}" for kind, count in manifest["rejects"].items())
         table = Path(options.output) / "rejects.csv"
-        print(f"tfface.data.prepare: {rejected} rejected ({kinds}), see {table}", file=sys.stderr)
+        print(f"{_PROGRAM}: {rejected} rejected ({kinds}), see {table}", file=sys.stderr)
         return 3
     return 0
 
@@ -101,53 +98,23 @@ def _settings(options: argparse.Namespace) -> FaceSettings:
 def _parser() -> argparse.ArgumentParser:
     default = FaceSettings()
     description = "Find the faces of photos and write them as TFRecord files to train on."
-    parser = make_parser("tfface.data.prepare", description, __doc__)
+    parser = make_parser(_PROGRAM, description, __doc__)
     add = parser.add_argument
     add("photos", nargs="+", metavar="PHOTOS", help="photos, and folders of photos")
     add("--output", required=True, metavar="DIR", help="folder for records and manifest.json")
-    add(
-        "--image-size",
-        type=_image_size,
-        default=default.image_size,
-        help="pixels of a crop (default: %(default)s)",
-    )
+    add("--image-size", type=_image_size, default=default.image_size, help="pixels of a crop")
     add("--shards", type=_count, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
-    add(
-        "--jobs",
-        type=_count,
-        default=os.cpu_count() or 1,
-        help="parallel processes (default: %(default)s)",
-    )
-    add(
-        "--faces",
-        choices=("largest", "all"),
-        default=default.faces,
-        help="of each photo (default: %(default)s)",
-    )
-    add(
-        "--min-face",
-        type=float,
-        default=default.min_face,
-        help="pixels; smaller ones rejected (default: %(default)s)",
-    )
-    add(
-        "--min-confidence",
-        type=float,
-        default=default.min_confidence,
-        help="of the landmarks (default: %(default)s)",
-    )
+    add("--jobs", type=_count, default=os.cpu_count() or 1, help="parallel processes")
+    add("--faces", choices=("largest", "all"), default=default.faces, help="of each photo")
+    add("--min-face", type=float, default=default.min_face, help="pixels; smaller ones rejected")
+    add("--min-confidence", type=float, default=default.min_confidence, help="of the landmarks")
     add(
         "--person-from",
         choices=("stem", "folder", "none"),
         default=default.person_from,
-        help="what names a person: the file, its folder or nothing (default: %(default)s)",
+        help="what names the person: the file's name, its folder's, or nothing",
     )
-    add(
-        "--encoding",
-        choices=("jpeg", "png"),
-        default=default.encoding,
-        help="of the pictures (default: %(default)s)",
-    )
+    add("--encoding", choices=("jpeg", "png"), default=default.encoding, help="of the pictures")
     add("--match-regex", type=_expression, help="use photos whose folder/name contains this")
     add("--exclude-regex", type=_expression, help="leave out photos whose name contains this")
     return parser
