@@ -47,14 +47,18 @@ def cast_rays(vertices: np.ndarray, triangles: np.ndarray, cull: bool) -> tuple[
 
 
 def test_coverage_of_a_triangle() -> None:
-    """Pixels whose centre lies in the triangle, and no other."""
+    """Pixels whose centre lies in the triangle or on its left edge, and no other."""
     corners = np.array([[3.0, 20], [21, 14], [8, 2]])  # counter-clockwise as seen
     drawn = draw(camera_points(corners, np.array([100.0, 100, 100])), ONE)
     column, row = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
-    inside = np.ones((SIZE, SIZE), bool)
+    inside, on_edges = np.ones((SIZE, SIZE), bool), []
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         edge = end - start
-        inside &= edge[0] * (row - start[1]) - edge[1] * (column - start[0]) <= 0
+        outwards = edge[0] * (row - start[1]) - edge[1] * (column - start[0])
+        left = edge[1] > 0  # runs downwards
+        inside &= (outwards <= 0) if left else (outwards < 0)
+        on_edges.append((outwards == 0).any())
+    assert any(on_edges)
     np.testing.assert_array_equal(drawn.mask[0], inside)
     np.testing.assert_array_equal(drawn.triangle_ids[0], np.where(inside, 0, -1))
     np.testing.assert_allclose(drawn.depth[0], np.where(inside, 100, 0), rtol=1e-6)
