@@ -138,6 +138,33 @@ def rasterize_clip_space(
     return _rasterize(homogeneous, z, triangles, limits, height, width, cull_back_faces, gradients)
 
 
+def rasterize_orthographic(
+    vertices_image: tf.Tensor,
+    triangles: tf.Tensor,
+    height: int,
+    width: int,
+    cull_back_faces: bool = True,
+    gradients: Gradients = "extended",
+) -> Rasterization:
+    """As `rasterize`, for weak perspective: of vertices that are in the picture already.
+
+    Args:
+        vertices_image: `[B, V, 3]` (x, y, depth): pixels, and a depth of any unit and sign.
+        triangles, height, width, cull_back_faces, gradients: as of `rasterize`.
+
+    Raises:
+        ValueError: an argument has another shape, dtype or value; the message names it.
+    """
+    vertices = _checked(vertices_image, triangles, 3, "vertices_image")
+    _check_size(height, width)
+    x, y, z = tf.unstack(vertices, axis=-1)
+    limits = (-float("inf"), float("inf"))
+    homogeneous = tf.stack([x, y, tf.ones_like(z)], axis=-1)
+    seen = _rasterize(homogeneous, z, triangles, limits, height, width, cull_back_faces, gradients)
+    depth = interpolate(vertices[..., 2:], seen, tf.convert_to_tensor(triangles))[..., 0]
+    return Rasterization(seen.triangle_ids, seen.barycentrics, depth)
+
+
 def interpolate(
     attributes: tf.Tensor, rasterization: Rasterization, triangles: tf.Tensor
 ) -> tf.Tensor:
@@ -218,7 +245,10 @@ def _rasterize(
 
         return (ids, barycentrics, depth), gradient
 
-    return Rasterization(*surface(homogeneous))
+    ids, barycentrics, depth = surface(homogeneous)
+    if gradients == "fixed":
+        barycentrics = tf.stop_gradient(barycentrics)
+    return Rasterization(ids, barycentrics, depth)
 
 
 def _see(
