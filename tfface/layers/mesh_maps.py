@@ -1,4 +1,4 @@
-"""Pictures of a mesh that networks read: depth, PNCC and normals, each a layer (Richardson et al.)."""
+"""Pictures of a mesh that networks read, each a layer: depth, PNCC, normals (Richardson et al.)."""
 
 from __future__ import annotations
 

@@ -75,7 +75,6 @@ def backward(points, triangles, colours, focal, centre, ids, weights, depth, on_
                 t = ids[b, row, column]
                 if t < 0:
                     continue
-                i, j, k = triangles[t]
                 on_weights = np.zeros(3, np.float32)
                 mean = np.float32(0)
                 for corner in range(3):
