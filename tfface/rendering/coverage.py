@@ -218,14 +218,12 @@ def _pixel_boxes(corners: tf.Tensor, frame: _Frame) -> tuple[tf.Tensor, tf.Tenso
     """First pixel and size of the box of pixel centres of each triangle, both `(2, n)` int64."""
     w, z = corners[:, 2], corners[:, 3]
     distance = z - frame.limits[0] * w  # from the near plane
-    inside = distance >= 0
+    following = tf.roll(distance, -1, axis=0)
+    inside, crosses = distance >= 0, (distance >= 0) != (following >= 0)
     visible = tf.reduce_any(inside, axis=0)
     # The corners of what is in front: those inside, and where edges cross the plane.
     step = tf.roll(corners, -1, axis=0) - corners
-    crosses = inside != tf.roll(inside, -1, axis=0)
-    part = tf.where(
-        crosses, distance / tf.where(crosses, distance - tf.roll(distance, -1, 0), 1), 0
-    )
+    part = tf.where(crosses, distance / tf.where(crosses, distance - following, 1), 0)
     cuts = corners + part[:, None] * step
     kept = tf.concat([inside, crosses], axis=0)[:, None]
     ends = tf.concat([corners, cuts], axis=0)
