@@ -1,4 +1,4 @@
-"""The layers of the decoder: each is its function, in float32, and can be saved."""
+"""The layers of geometry and colour: each is its function, in float32, and can be saved."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.meshes import sphere
 from tfface.layers.front_facing_visibility import FrontFacingVisibility
 from tfface.layers.geometry_layer import GeometryLayer
 from tfface.layers.linear_face_model import LinearFaceModel
+from tfface.layers.mesh_maps import DepthRendering, NormalMapRendering, PNCCRendering
 from tfface.layers.perspective_camera import PerspectiveCamera
 from tfface.layers.rigid_transform import AxisAngleRotation, RigidTransform
 from tfface.layers.spherical_harmonics_shading import SphericalHarmonicsShading
@@ -24,6 +25,7 @@ from tfface.layers.vertex_image_sampling import VertexImageSampling
 from tfface.layers.vertex_normals import VertexNormals
 from tfface.rendering.cameras import perspective_projection, to_camera_space
 from tfface.rendering.normals import MeshTopology, vertex_normals
+from tfface.rendering.rasterize import Rasterization, interpolate, rasterize
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.sampling import sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading
@@ -42,6 +44,14 @@ def normal(*shape: int) -> np.ndarray:
 POINTS = np.stack([VERTICES, 1.1 * VERTICES]).astype(np.float32) + [0, 0, -900]
 POINTS = POINTS.astype(np.float32)
 PIXELS = RANDOM.uniform(0, 9, size=(2, COUNT, 2)).astype(np.float32)
+
+MEAN = VERTICES.astype(np.float32)
+CODES = (MEAN - MEAN.min(0)) / np.ptp(MEAN, axis=0)
+
+
+def see(points: tf.Tensor) -> Rasterization:
+    return rasterize(points, TRIANGLES, 90.0, (10.0, 8.0), 16, 20, gradients="fixed")
+
 
 # layer, inputs, the function that it is
 CASES: dict[str, tuple[keras.layers.Layer, list[np.ndarray], Callable[..., tf.Tensor]]] = {
@@ -64,6 +74,17 @@ CASES: dict[str, tuple[keras.layers.Layer, list[np.ndarray], Callable[..., tf.Te
     "shading": (SphericalHarmonicsShading(), [normal(2, COUNT, 3), normal(2, 9, 3)], sh_shading),
     "visibility": (FrontFacingVisibility(), [normal(2, COUNT, 3), POINTS], front_facing),
     "sampling": (VertexImageSampling(), [normal(2, 9, 9, 3), PIXELS], sample_bilinear),
+    "depth": (DepthRendering(TRIANGLES, 16, 20, 90.0), [POINTS], lambda p: see(p).depth[..., None]),
+    "pncc": (
+        PNCCRendering(VERTICES, TRIANGLES, 16, 20, 90.0),
+        [POINTS],
+        lambda p: interpolate(tf.stack(2 * [CODES]), see(p), TRIANGLES),
+    ),
+    "normal map": (
+        NormalMapRendering(TRIANGLES, 16, 20, 90.0),
+        [POINTS, POINTS],
+        lambda p, n: tf.math.l2_normalize(interpolate(n, see(p), TRIANGLES), -1, 1e-20),
+    ),
 }
 
 
