@@ -7,217 +7,213 @@ e_i = u_j x u_k are its barycentric coordinates up to scale, also of a triangle 
 the camera (homogeneous rasterisation, Olano and Greer 1997). Two triangles get exactly opposite
 values on a common edge, so that no pixel falls between them.
 
-Most triangles of a head are smaller than a few pixels and in front of the camera. Of these the
-areas are linear in the pixel around the triangle's first pixel; a matrix product gives them for a
-window of pixels, and only pixels within a rounding error of an edge are decided by the areas above.
-All other triangles list the pixels of their boxes, in portions that bound the memory. Each pixel
-keeps the least 64-bit number of (order, triangle), which decides ties as well.
+Triangles are tried on square windows of pixels. Most triangles of a head fit into a window of 2, 3
+or 6 pixels on a side; the boxes of the others are paved with the largest. Windows are drawn in
+portions, which bounds the memory and gives them static shapes, so that XLA can compile the loop.
+Each pixel keeps the least 64-bit number of (order, triangle), which decides ties as well.
 
-Index arithmetic is in int64, which GPUs do themselves (TensorFlow computes int32 on the host).
+Memory: 60 bytes for each triangle, 24 for each pixel, and a constant 20 MiB, times the batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
-WINDOWS = (2, 3, 5)  # pixels on a side: triangles up to this size are drawn in windows
-PORTION = 1 << 21  # pixels of boxes listed at a time
+from tfface.rendering.compiling import compiled
+
+WINDOWS = (2, 3, 6)  # pixels on a side
+PORTION = 1 << 15  # pixels tried at a time
+LISTED = 1 << 16  # windows of large triangles listed at a time
+_LARGE = len(WINDOWS)  # the kind of a triangle that no window holds
 _MARGIN = 1e-2  # pixels by which boxes are widened against rounding; the areas decide
-_ROUNDING = 1e-4  # px^2, many times the error of an area in a window
-_EMPTY = tf.float64.max
-_LAST = tf.int32.max
+_TINY = 1e-37  # below any area, but not below what processors flush to 0
+_NOTHING = tf.int64.max
+
+
+class Frame(NamedTuple):
+    """What is drawn.
+
+    Attributes:
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        nearest: the least z / w that is drawn.
+        farthest: the largest.
+        cull_back_faces: whether triangles that turn away are left out.
+    """
+
+    height: int
+    width: int
+    nearest: float
+    farthest: float
+    cull_back_faces: bool
+
+
+class _Mesh(NamedTuple):
+    """Vertices scaled by a positive number each, so that w = 1 in front of the near plane.
+
+    Attributes:
+        vertices: `[B, V, 4]` (x, y, w, z).
+        triangles: `[T, 3]` int32.
+    """
+
+    vertices: tf.Tensor
+    triangles: tf.Tensor
+
+    def split(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Picture and triangle of numbers in B * T."""
+        count = tf.maximum(tf.shape(self.triangles)[0], 1)
+        picture = numbers // count
+        return picture, numbers - picture * count
+
+    def corners(self, picture: tf.Tensor, triangle: tf.Tensor) -> list[list[tf.Tensor]]:
+        """x, y, w, z of each corner."""
+        flat = tf.reshape(self.vertices, [-1, 4])
+        rows = [
+            tf.gather(self.triangles[:, k], triangle) + picture * tf.shape(self.vertices)[1]
+            for k in range(3)
+        ]
+        return [[tf.gather(flat[:, c], row) for c in range(4)] for row in rows]
+
+
+# Places -> where windows are: number of the triangle in B * T, first column and first row.
+_Windows = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 def nearest_triangles(
-    homogeneous: tf.Tensor,
-    order: tf.Tensor,
-    triangles: tf.Tensor,
-    limits: tuple[float, float],
-    height: int,
-    width: int,
-    cull_back_faces: bool,
+    homogeneous: tf.Tensor, order: tf.Tensor, triangles: tf.Tensor, frame: Frame
 ) -> tf.Tensor:
     """Returns `[B, H, W]` int32 numbers of the triangles seen, -1 where there is none.
 
     Args:
         homogeneous: `[B, V, 3]` homogeneous pixels.
         order: `[B, V]` z.
-        triangles: `[T, 3]` vertex numbers.
-        limits: the least and the largest z / w that are drawn.
-        height: H.
-        width: W.
-        cull_back_faces: whether triangles that turn away are left out.
+        triangles: `[T, 3]` int32 vertex numbers.
+        frame: what is drawn.
     """
-    mesh = _Mesh.of(homogeneous, order, tf.cast(triangles, tf.int64), limits[0])
-    frame = _Frame(height, width, limits, cull_back_faces)
-    small, other = _sort_out(mesh, frame)
-    buffer = _draw_boxes(mesh, other, frame)
-    hits = [
-        _draw_windows(mesh, rows, side, frame) for side, rows in zip(WINDOWS, small, strict=True)
-    ]
-    pixel, packed = (tf.concat(parts, axis=0) for parts in zip(*hits, strict=True))
-    buffer = tf.minimum(buffer, tf.math.unsorted_segment_min(packed, pixel, mesh.pixels(frame)))
-    return tf.reshape(_unpack(buffer), [mesh.batch, height, width])
+    vertices, kinds, left, top = _sort_out(homogeneous, order, triangles, frame)
+    mesh = _Mesh(vertices, triangles)
+    numbers = [tf.cast(tf.where(tf.equal(kinds, k))[:, 0], tf.int32) for k in range(_LARGE + 1)]
+    small = [(tf.pad(n, [[0, tf.size(kinds) - tf.size(n)]]), tf.size(n)) for n in numbers[:_LARGE]]
+    buffer = _draw_small(mesh, small, left, top, frame)
+    return _unpack(_draw_large(buffer, mesh, numbers[_LARGE], frame), frame)
 
 
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    height: int
-    width: int
-    limits: tuple[float, float]
-    cull_back_faces: bool
+@compiled
+def _sort_out(
+    homogeneous: tf.Tensor, order: tf.Tensor, triangles: tf.Tensor, frame: Frame
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The vertices of a `_Mesh`, and of B * T triangles the kind, the first column and row.
 
-
-@dataclass(frozen=True, eq=False)
-class _Mesh:
-    """Vertices, scaled so that w = 1 in front of the near plane, and triangles.
-
-    Attributes:
-        vertices: `(B * V, 4)` (x, y, w, z), scaled by a positive number each.
-        ahead: `(B * V)` bool, in front of the near plane.
-        triangles: `(T, 3)` int64.
-        batch: B.
-        vertex_count: V.
+    The kind is the number of the window that holds the triangle; -1 for nothing to draw. Columns
+    and rows are for triangles that are in front of the near plane as a whole.
     """
-
-    vertices: tf.Tensor
-    ahead: tf.Tensor
-    triangles: tf.Tensor
-    batch: tf.Tensor
-    vertex_count: tf.Tensor
-
-    @classmethod
-    def of(
-        cls, homogeneous: tf.Tensor, order: tf.Tensor, triangles: tf.Tensor, nearest: float
-    ) -> _Mesh:
-        batch, count = tf.unstack(tf.shape(homogeneous, out_type=tf.int64)[:2])
-        w = homogeneous[..., 2]
-        ahead = (w > 0) & (order - nearest * w >= 0)
-        scale = 1 / tf.where(ahead, w, tf.maximum(tf.abs(w), 1e-30))
-        x, y, z = homogeneous[..., 0] * scale, homogeneous[..., 1] * scale, order * scale
-        vertices = tf.stack([x, y, tf.where(ahead, tf.ones_like(w), w * scale), z], axis=-1)
-        return cls(tf.reshape(vertices, [-1, 4]), tf.reshape(ahead, [-1]), triangles, batch, count)
-
-    def pixels(self, frame: _Frame) -> tf.Tensor:
-        return tf.cast(self.batch * frame.height * frame.width, tf.int32)
-
-    def corners(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Of triangles `(n,)` in B * T: corners `(3, 4, n)`, picture and triangle `(n,)`."""
-        count = tf.shape(self.triangles, out_type=tf.int64)[0]
-        picture = numbers // count
-        triangle = numbers - picture * count
-        rows = tf.gather(self.triangles, triangle) + picture[:, None] * self.vertex_count
-        corners = tf.transpose(tf.reshape(tf.gather(self.vertices, rows), [-1, 12]))
-        return tf.reshape(corners, [3, 4, -1]), picture, triangle
-
-
-def _sort_out(mesh: _Mesh, frame: _Frame) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Numbers in B * T of the triangles for each window, and of those for lists of boxes."""
+    w = homogeneous[..., 2]
+    ahead = (w > 0) & (order - frame.nearest * w >= 0)
+    scale = 1 / tf.where(ahead, w, tf.maximum(tf.abs(w), 1e-30))
+    x, y, z = homogeneous[..., 0] * scale, homogeneous[..., 1] * scale, order * scale
+    w = tf.where(ahead, tf.ones_like(w), w * scale)
+    vertices = tf.stack([x, y, w, z], axis=-1)
     # Vertices that are not in front are not numbers here, and neither is what follows from them.
-    missing = tf.constant(float("nan"), mesh.vertices.dtype)
-    points = tf.where(mesh.ahead[:, None], mesh.vertices[:, :2], missing)
-    points = tf.reshape(points, [mesh.batch, mesh.vertex_count, 2])
-    corners = tf.reshape(tf.gather(points, mesh.triangles, axis=1), [-1, 6])
-    ax, ay, bx, by, cx, cy = tf.unstack(tf.transpose(corners))
+    missing = tf.constant(float("nan"), x.dtype)
+    x, y = tf.where(ahead, x, missing), tf.where(ahead, y, missing)
+    (ax, ay), (bx, by), (cx, cy) = (
+        [tf.gather(v, triangles[:, k], axis=1) for v in (x, y)] for k in range(3)
+    )
     area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay)  # y points down: front faces positive
     faces = area > 0 if frame.cull_back_faces else tf.not_equal(area, 0)
-    left, right = _span(ax, bx, cx)
-    top, bottom = _span(ay, by, cy)
-    covers = (right >= tf.maximum(left, 0)) & (bottom >= tf.maximum(top, 0))
-    covers &= (left < frame.width) & (top < frame.height) & faces
-    within = (left >= 0) & (right < frame.width) & (top >= 0) & (bottom < frame.height) & covers
-    size = tf.maximum(right - left, bottom - top) + 1
-    behind = tf.math.is_nan(area)
-    steps = zip((0, *WINDOWS[:-1]), WINDOWS, strict=True)
-    small = [tf.where(within & (size > low) & (size <= high))[:, 0] for low, high in steps]
-    large = tf.where((covers & ~(within & (size <= WINDOWS[-1]))) | behind)[:, 0]
-    return small, large
+    left, columns = _span(ax, bx, cx, frame.width)
+    top, rows = _span(ay, by, cy, frame.height)
+    side = tf.maximum(columns, rows)
+    kind = sum(tf.cast(side > window, tf.int32) for window in WINDOWS)
+    kind = tf.where(faces & (columns > 0) & (rows > 0), kind, -1)
+    kind = tf.where(tf.math.is_nan(area), _LARGE, kind)
+    results = (kind, tf.cast(left, tf.int32), tf.cast(top, tf.int32))
+    return vertices, *(tf.reshape(v, [-1]) for v in results)
 
 
-def _span(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """First and last pixel centres that triangles may reach along an axis."""
-    low, high = tf.minimum(tf.minimum(a, b), c), tf.maximum(tf.maximum(a, b), c)
-    return tf.math.ceil(low - (0.5 + _MARGIN)), tf.floor(high - (0.5 - _MARGIN))
-
-
-def _draw_windows(
-    mesh: _Mesh, numbers: tf.Tensor, side: int, frame: _Frame
+def _span(
+    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, pixels: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pixels and packed orders that triangles cover in windows of `side` x `side` pixels."""
-    corners, picture, triangle = mesh.corners(numbers)
-    x, y, z = corners[:, 0], corners[:, 1], corners[:, 3]
-    left, top = _span(*tf.unstack(x))[0], _span(*tf.unstack(y))[0]
-    x, y = x - (left + 0.5), y - (top + 0.5)
-    (jx, kx), (jy, ky) = ([tf.roll(v, s, axis=0) for s in (-1, 1)] for v in (x, y))
-    planes = tf.stack([ky - jy, jx - kx, kx * jy - jx * ky])  # (3 coefficients, 3 areas, n)
-    total = tf.reduce_sum(planes[2], axis=0)
-    if not frame.cull_back_faces:
-        planes, total = planes * tf.sign(total), tf.abs(total)
-    order = tf.reduce_sum(planes * (z / total), axis=1, keepdims=True)
-    planes = tf.transpose(tf.concat([planes, order], axis=1), [1, 2, 0])  # (4, n, 3)
-    row, column = (
-        tf.reshape(v, [-1]) for v in tf.meshgrid(range(side), range(side), indexing="ij")
-    )
-    window = tf.cast(tf.stack([column, row, tf.ones_like(row)]), x.dtype)
-    values = tf.matmul(planes, window)  # (4, n, side^2)
-    least = tf.minimum(tf.minimum(values[0], values[1]), values[2])
-    hits = tf.where(least > -_ROUNDING)
-    owner, place = hits[:, 0], hits[:, 1]
-    offset = tf.cast(row * frame.width + column, tf.int64)
-    first = (picture * frame.height + tf.cast(top, tf.int64)) * frame.width + tf.cast(
-        left, tf.int64
-    )
-    pixel = tf.gather(first, owner) + tf.gather(offset, place)
-    order = tf.gather_nd(values[3], hits)
-    close = tf.where(tf.gather_nd(least, hits) <= _ROUNDING)
-    inside, _, _ = _intersect(
-        tf.gather(corners, tf.gather_nd(owner, close), axis=2),
-        tf.gather_nd(pixel, close), frame,
-    )  # fmt: skip
-    pixel = tf.tensor_scatter_nd_update(
-        pixel, close, tf.where(inside, tf.gather_nd(pixel, close), -1)
-    )
-    pixel = tf.where(order <= frame.limits[1], pixel, -1)
-    return pixel, _pack(order, tf.gather(triangle, owner))
+    """The first pixel centre that triangles may reach along an axis, and how many follow."""
+    low, high = tf.minimum(tf.minimum(a, b), c), tf.maximum(tf.maximum(a, b), c)
+    first = tf.maximum(tf.math.ceil(low - (0.5 + _MARGIN)), 0)
+    return first, tf.minimum(tf.floor(high - (0.5 - _MARGIN)), pixels - 1.0) - first + 1
 
 
-def _draw_boxes(mesh: _Mesh, numbers: tf.Tensor, frame: _Frame) -> tf.Tensor:
-    """The packed orders `(B * H * W,)` of triangles drawn pixel by pixel of their boxes."""
-    corners, picture, triangle = mesh.corners(numbers)
-    low, size = _pixel_boxes(corners, frame)
-    counts = size[0] * size[1]
+@compiled
+def _draw_small(
+    mesh: _Mesh,
+    numbers: list[tuple[tf.Tensor, tf.Tensor]],
+    left: tf.Tensor,
+    top: tf.Tensor,
+    frame: Frame,
+) -> tf.Tensor:
+    """Draws triangles that one window holds; for each size of window, numbers and their count.
+
+    Returns a buffer: what each pixel of the batch keeps, and one more for what is outside.
+    """
+    buffer = tf.fill([tf.shape(mesh.vertices)[0] * frame.height * frame.width + 1], _NOTHING)
+    for side, (listed, count) in zip(WINDOWS, numbers, strict=True):
+
+        def windows(
+            place: tf.Tensor, listed: tf.Tensor = listed
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            number = tf.gather(listed, tf.minimum(place, tf.size(listed) - 1))
+            return number, tf.gather(left, number), tf.gather(top, number)
+
+        buffer = _draw(buffer, mesh, windows, count, side, frame, ahead=True)
+    return buffer
+
+
+def _draw_large(buffer: tf.Tensor, mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tf.Tensor:
+    """Draws triangles whose boxes are paved with windows."""
+    side = WINDOWS[-1]
+    low, size = _boxes(mesh, numbers, frame)
+    across, down = tf.unstack(-(-size // side))
+    counts = tf.cast(across, tf.int64) * tf.cast(down, tf.int64)
     ends = tf.cumsum(counts)
-    table = tf.stack([low[0], low[1], size[0], ends - counts, picture, triangle], axis=-1)
     total = tf.reduce_sum(counts)
-    rows = tf.transpose(tf.reshape(corners, [12, -1]))
-    pixels = mesh.pixels(frame)
+    table = tf.stack([numbers, low[0], low[1], across], axis=-1)
 
     def draw(first: tf.Tensor, buffer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        number = tf.range(first, tf.minimum(first + PORTION, total))
-        owner = tf.searchsorted(ends, number, side="right", out_type=tf.int64)
-        left, top, columns, start, image, owned = tf.unstack(tf.transpose(tf.gather(table, owner)))
-        offset = number - start
-        row = offset // columns
-        pixel = (image * frame.height + top + row) * frame.width + left + offset - row * columns
-        seen = tf.reshape(tf.transpose(tf.gather(rows, owner)), [3, 4, -1])
-        inside, order, depth = _intersect(seen, pixel, frame)
-        drawn = inside & (depth > 0) & (order >= frame.limits[0]) & (order <= frame.limits[1])
-        packed = _pack(tf.where(drawn, order, 0), owned)
-        pixel = tf.where(drawn, pixel, -1)
-        return first + PORTION, tf.minimum(
-            buffer, tf.math.unsorted_segment_min(packed, pixel, pixels)
-        )
+        place = tf.minimum(first + tf.range(LISTED, dtype=tf.int64), total - 1)
+        owner = tf.searchsorted(ends, place, side="right")
+        part = tf.cast(place - tf.gather(ends - counts, owner), tf.int32)
+        number, left, top, columns = tf.unstack(tf.gather(table, owner), axis=1)
+        row = part // columns
+        left, top = left + side * (part - row * columns), top + side * row
+        count = tf.cast(tf.minimum(total - first, LISTED), tf.int32)
+        return first + LISTED, _draw_listed(buffer, mesh, number, left, top, count, frame)
 
-    start = (tf.zeros([], tf.int64), tf.fill([pixels], _EMPTY))
+    start = (tf.zeros([], tf.int64), buffer)
     return tf.while_loop(lambda first, _: first < total, draw, start, parallel_iterations=1)[1]
 
 
-def _pixel_boxes(corners: tf.Tensor, frame: _Frame) -> tuple[tf.Tensor, tf.Tensor]:
-    """First pixel and size of the box of pixel centres of each triangle, both `(2, n)` int64."""
+@compiled
+def _draw_listed(
+    buffer: tf.Tensor,
+    mesh: _Mesh,
+    numbers: tf.Tensor,
+    left: tf.Tensor,
+    top: tf.Tensor,
+    count: tf.Tensor,
+    frame: Frame,
+) -> tf.Tensor:
+    def windows(place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        place = tf.minimum(place, LISTED - 1)
+        return tf.gather(numbers, place), tf.gather(left, place), tf.gather(top, place)
+
+    return _draw(buffer, mesh, windows, count, WINDOWS[-1], frame, ahead=False)
+
+
+def _boxes(mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tuple[tf.Tensor, tf.Tensor]:
+    """First pixel centre and size `(2, n)` of the boxes of triangles; size 0 where out of sight."""
+    corners = tf.stack([tf.stack(c) for c in mesh.corners(*mesh.split(numbers))])  # (3, 4, n)
     w, z = corners[:, 2], corners[:, 3]
-    distance = z - frame.limits[0] * w  # from the near plane
+    distance = z - frame.nearest * w  # from the near plane
     following = tf.roll(distance, -1, axis=0)
     inside, crosses = distance >= 0, (distance >= 0) != (following >= 0)
     visible = tf.reduce_any(inside, axis=0)
@@ -237,46 +233,121 @@ def _pixel_boxes(corners: tf.Tensor, frame: _Frame) -> tuple[tf.Tensor, tf.Tenso
     high = tf.minimum(tf.floor(highest - (0.5 - _MARGIN)), last)
     visible &= tf.reduce_all(high >= low, axis=0)  # also false where a vertex is not a number
     low, size = tf.where(visible, low, 0), tf.where(visible, high - low + 1, 0)
-    return tf.cast(low, tf.int64), tf.cast(size, tf.int64)
+    return tf.cast(low, tf.int32), tf.cast(size, tf.int32)
+
+
+def _draw(
+    buffer: tf.Tensor,
+    mesh: _Mesh,
+    windows: _Windows,
+    count: tf.Tensor,
+    side: int,
+    frame: Frame,
+    ahead: bool,
+) -> tf.Tensor:
+    """Draws `count` windows of `side` x `side` pixels; `ahead`: all corners have w = 1.
+
+    The corners for the next portion are loop variables: so they are loaded once, not once a pixel.
+    """
+    portion = PORTION // side**2
+    rows, columns = (tf.reshape(v, [-1, 1]) for v in tf.meshgrid(range(side), range(side)))
+    outside = tf.size(buffer) - 1
+
+    def load(first: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        place = first + tf.range(portion)
+        number, left, top = windows(place)
+        picture, triangle = mesh.split(number)
+        corners = mesh.corners(picture, triangle)
+        if ahead:
+            corners = [[x, y, tf.ones([], x.dtype), z] for x, y, _, z in corners]
+        # A window that is not there is below all pictures.
+        there = place < count
+        left = tf.where(there, left, 0)
+        line = tf.where(there, picture * frame.height + top, outside // frame.width)
+        return corners, _thresholds(corners), triangle, left, top, line
+
+    def draw(
+        first: tf.Tensor, loaded: tuple[tf.Tensor, ...], buffer: tf.Tensor
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tf.Tensor]:
+        corners, thresholds, triangle, left, top, line = loaded
+        column, row = left + columns, top + rows
+        hits, order = _intersect(corners, thresholds, column, row, frame)
+        hits &= (column < frame.width) & (row < frame.height)
+        packed = tf.where(hits, _pack(order, triangle), _NOTHING)
+        pixel = tf.minimum((line + rows) * frame.width + column, outside)
+        drawn = tf.tensor_scatter_nd_min(
+            buffer, tf.reshape(pixel, [-1, 1]), tf.reshape(packed, [-1])
+        )
+        return first + portion, load(first + portion), drawn
+
+    def remain(first: tf.Tensor, *_: object) -> tf.Tensor:
+        return (first < count) & (count > 0)
+
+    # Starts with a portion of nothing, for the code of `load` to be there once.
+    nothing = tf.zeros([portion], tf.int32)
+    value = tf.zeros([portion], mesh.vertices.dtype)
+    corners = [[value, value, tf.ones([], value.dtype) if ahead else value, value]] * 3
+    start = (corners, [value] * 3, nothing, nothing, nothing, nothing)
+    loop = (tf.constant(-portion), start, buffer)
+    return tf.while_loop(remain, draw, loop, parallel_iterations=1)[2]
+
+
+def _thresholds(corners: list[list[tf.Tensor]]) -> list[tf.Tensor]:
+    """What the area at each edge must exceed: an area of 0 is inside at a top or left edge."""
+    thresholds = []
+    for k in range(3):
+        (jx, jy, jw, _), (kx, ky, kw, _) = corners[k - 2], corners[k - 1]
+        right = _difference(ky, jw, jy, kw)  # how the area grows to the right and downwards
+        down = _difference(jx, kw, kx, jw)
+        top_left = (right > 0) | (tf.equal(right, 0) & (down > 0))
+        thresholds.append(tf.where(top_left, tf.constant(-_TINY, jx.dtype), 0))
+    return thresholds
 
 
 def _intersect(
-    corners: tf.Tensor, pixel: tf.Tensor, frame: _Frame
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Whether triangles `(3, 4, P)` cover pixels `(P,)`, their order and w there."""
-    line = pixel // frame.width
-    column, row = pixel - line * frame.width, line % frame.height
-    x, y, w, z = tf.unstack(corners, axis=1)
-    x = x - w * (tf.cast(column, w.dtype) + 0.5)
-    y = y - w * (tf.cast(row, w.dtype) + 0.5)
-    (jx, kx), (jy, ky), (jw, kw) = ([tf.roll(v, s, axis=0) for s in (-1, 1)] for v in (x, y, w))
-    areas = kx * jy - jx * ky
-    right, down = ky * jw - jy * kw, jx * kw - kx * jw  # how they grow to the right and downwards
-    total = tf.reduce_sum(areas, axis=0)
+    corners: list[list[tf.Tensor]],
+    thresholds: list[tf.Tensor],
+    column: tf.Tensor,
+    row: tf.Tensor,
+    frame: Frame,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Whether triangles cover pixels, and their order there."""
+    kind = corners[0][0].dtype
+    centre_x, centre_y = tf.cast(column, kind) + 0.5, tf.cast(row, kind) + 0.5
+    u = [(x - w * centre_x, y - w * centre_y) for x, y, w, _ in corners]
+    areas = [_difference(u[k - 1][0], u[k - 2][1], u[k - 2][0], u[k - 1][1]) for k in range(3)]
+    inside = [a > least for a, least in zip(areas, thresholds, strict=True)]
     if not frame.cull_back_faces:
-        sign = tf.sign(total)
-        areas, total, right, down = areas * sign, total * sign, right * sign, down * sign
-    top_left = (right > 0) | ((right == 0) & (down > 0))
-    inside = tf.reduce_all((areas > 0) | ((areas == 0) & top_left), axis=0) & (total > 0)
-    weights = areas / tf.where(total > 0, total, 1)
-    depth = tf.reduce_sum(weights * w, axis=0)
-    order = tf.reduce_sum(weights * z, axis=0) / tf.where(depth > 0, depth, 1)
-    return inside, order, depth
+        front = areas[0] + areas[1] + areas[2] > 0
+        # Turned round, an edge is a top or left one where it was not.
+        turned = [-a > -_TINY - least for a, least in zip(areas, thresholds, strict=True)]
+        inside = [tf.where(front, a, b) for a, b in zip(inside, turned, strict=True)]
+        areas = [tf.where(front, a, -a) for a in areas]
+    depth = sum(a * w for a, (_, _, w, _) in zip(areas, corners, strict=True))
+    hits = inside[0] & inside[1] & inside[2] & (depth > 0)
+    order = sum(a * z for a, (_, _, _, z) in zip(areas, corners, strict=True))
+    order = order / tf.where(hits, depth, 1)
+    return hits & (order >= frame.nearest) & (order <= frame.farthest), order
+
+
+def _difference(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, d: tf.Tensor) -> tf.Tensor:
+    """a b - c d, exactly the opposite of c d - a b.
+
+    A compiler would fuse one product with the difference and round it less than the other; the
+    maximum, which changes nothing, is in its way.
+    """
+    return tf.maximum(a * b, a.dtype.min) - tf.maximum(c * d, a.dtype.min)
 
 
 def _pack(order: tf.Tensor, triangle: tf.Tensor) -> tf.Tensor:
-    """One float64 of each order and triangle number, which sorts by the one and then the other.
-
-    The order's float32 bits are the upper half and the number the lower one; of negative orders
-    the number counts down.
-    """
-    order, triangle = tf.cast(order, tf.float32), tf.cast(triangle, tf.int32)
-    order = tf.where(tf.abs(order) < 1e-37, 1e-37, order)  # processors flush what is below to 0
-    low = tf.where(order < 0, _LAST - triangle, triangle)
-    return tf.bitcast(tf.stack([low, tf.bitcast(order, tf.int32)], axis=-1), tf.float64)
+    """One int64 of order and triangle, which sorts by the one and then the other."""
+    bits = tf.bitcast(tf.cast(order, tf.float32), tf.int32)
+    bits = tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int32.max), bits)
+    return tf.cast(bits, tf.int64) * (1 << 32) + tf.cast(triangle, tf.int64)
 
 
-def _unpack(packed: tf.Tensor) -> tf.Tensor:
-    """The triangle numbers, int32, -1 where nothing was packed."""
-    low, high = tf.unstack(tf.bitcast(packed, tf.int32), axis=-1)
-    return tf.where(packed < _EMPTY, tf.where(high < 0, _LAST - low, low), -1)
+@compiled
+def _unpack(buffer: tf.Tensor, frame: Frame) -> tf.Tensor:
+    triangle = tf.cast(tf.bitwise.bitwise_and(buffer, (1 << 32) - 1), tf.int32)
+    triangle = tf.where(buffer < _NOTHING, triangle, -1)
+    return tf.reshape(triangle[:-1], [-1, frame.height, frame.width])

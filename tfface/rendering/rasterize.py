@@ -7,12 +7,14 @@ barycentrics and the depth of the point that is seen, with an analytic gradient.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import tensorflow as tf
 
-from tfface.rendering.coverage import nearest_triangles
+from tfface.rendering.compiling import compiled
+from tfface.rendering.coverage import Frame, nearest_triangles
 
 Gradients = Literal["extended", "fixed"]
 
@@ -159,7 +161,7 @@ def rasterize_orthographic(
 def interpolate(
     attributes: tf.Tensor, rasterization: Rasterization, triangles: tf.Tensor
 ) -> tf.Tensor:
-    """Attributes of the surface points seen; differentiable in the attributes.
+    """Attributes of the surface points seen; differentiable in the attributes and barycentrics.
 
     Args:
         attributes: `[B, V, C]` values at the vertices.
@@ -169,10 +171,20 @@ def interpolate(
     Returns:
         `[B, H, W, C]`, zero on the background.
     """
-    corners = tf.gather(triangles, tf.maximum(rasterization.triangle_ids, 0))  # (B, H, W, 3)
-    values = tf.gather(attributes, corners, axis=1, batch_dims=1)  # (B, H, W, 3, C)
-    weights = tf.cast(rasterization.barycentrics, values.dtype)
-    return tf.reduce_sum(weights[..., None] * values, axis=-2)
+    attributes = tf.convert_to_tensor(attributes)
+    ids, triangles = rasterization.triangle_ids, _some(triangles)
+
+    @tf.custom_gradient
+    def blend(attributes: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(on_values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # Two functions, which TensorFlow runs side by side.
+            shape = tf.shape(attributes)
+            on_attributes = _to_vertices(on_values, weights, triangles, ids, shape)
+            return on_attributes, _on_weights(attributes, on_values, triangles, ids)
+
+        return _blend(attributes, weights, triangles, ids), gradient
+
+    return blend(attributes, tf.cast(rasterization.barycentrics, attributes.dtype))
 
 
 def render(
@@ -220,98 +232,139 @@ def _rasterize(
     """The common part; arguments as of `nearest_triangles`."""
     if gradients not in ("extended", "fixed"):
         raise ValueError(f"gradients: expected 'extended' or 'fixed', got {gradients!r}")
-    triangles = tf.cast(triangles, tf.int64)
-    ids = nearest_triangles(
-        tf.stop_gradient(homogeneous), tf.stop_gradient(order), triangles, limits, height, width,
-        cull_back_faces,
-    )  # fmt: skip
-    covered = tf.where(tf.reshape(ids, [-1]) >= 0)  # (P, 1)
-    pixel = covered[:, 0]
-    line = pixel // width
-    picture = line // height
-    batch, count = tf.unstack(tf.shape(homogeneous, out_type=tf.int64)[:2])
-    corners = tf.gather(triangles, tf.gather(tf.reshape(ids, [-1]), pixel))
-    corners += picture[:, None] * count  # (P, 3) in B * V
-    centre = tf.cast(tf.stack([pixel - line * width, line - picture * height]), homogeneous.dtype)
+    triangles = _some(triangles)
+    frame = Frame(height, width, *limits, cull_back_faces)
+    fixed = tf.stop_gradient(homogeneous), tf.stop_gradient(order)
+    ids = nearest_triangles(*fixed, triangles, frame)
 
     @tf.custom_gradient
     def surface(vertices: tf.Tensor) -> tuple[Any, Any]:
-        seen = _seen_from(centre + 0.5, tf.gather(vertices, corners))
-        weights, depth = _barycentrics(seen)
+        weights, depth = _surface(vertices, triangles, ids)
 
         def gradient(on_weights: tf.Tensor, on_depth: tf.Tensor) -> tf.Tensor:
             if gradients == "fixed":
-                on_w = weights * on_depth
-                on_corners = tf.stack([tf.zeros_like(on_w), tf.zeros_like(on_w), on_w])
+                pull = tf.stack([tf.zeros_like(depth), tf.zeros_like(depth), on_depth], axis=-1)
             else:
-                on_corners = _to_corners(seen, weights, depth, on_weights, on_depth, centre + 0.5)
-            rows = tf.reshape(tf.transpose(on_corners, [2, 1, 0]), [-1, 3])
-            return tf.math.unsorted_segment_sum(
-                rows, tf.reshape(corners, [-1]), tf.cast(batch * count, tf.int32)
-            )
+                pull = _pull(vertices, triangles, ids, weights, depth, on_weights, on_depth)
+            return _to_vertices(pull, weights, triangles, ids, tf.shape(vertices))
 
         return (weights, depth), gradient
 
-    weights, depth = surface(tf.reshape(homogeneous, [-1, 3]))
-    if gradients == "fixed":
-        weights = tf.stop_gradient(weights)
-    values = tf.transpose(tf.concat([weights, depth[None]], axis=0))
-    values = tf.scatter_nd(covered, values, tf.stack([batch * height * width, 4]))
-    values = tf.reshape(values, [batch, height, width, 4])
-    return Rasterization(ids, values[..., :3], values[..., 3])
+    return Rasterization(ids, *surface(homogeneous))
 
 
-def _seen_from(centre: tf.Tensor, corners: tf.Tensor) -> tf.Tensor:
-    """Corners `(P, 3, 3)` around pixel centres `(2, P)`: (u_x, u_y, w) `(3, 3 corners, P)`."""
-    x, y, w = tf.unstack(tf.transpose(corners, [2, 1, 0]))
-    return tf.stack([x - w * centre[0], y - w * centre[1], w])
+def _corners(triangles: tf.Tensor, ids: tf.Tensor, count: tf.Tensor) -> list[tf.Tensor]:
+    """Rows `[B, H, W]` in B * V of the corners of what pixels see; any on the background."""
+    picture = tf.range(tf.shape(ids)[0])[:, None, None] * count
+    return [tf.gather(triangles[:, k], tf.maximum(ids, 0)) + picture for k in range(3)]
 
 
-def _barycentrics(seen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`(3, P)` and the depth `(P,)` of what pixels see."""
-    x, y, w = tf.unstack(seen)
-    areas = _last(x) * _next(y) - _next(x) * _last(y)
-    weights = areas / tf.reduce_sum(areas, axis=0)
-    return weights, tf.reduce_sum(weights * w, axis=0)
+def _seen(
+    vertices: tf.Tensor, triangles: tf.Tensor, ids: tf.Tensor
+) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor], tf.Tensor, tf.Tensor]:
+    """u_x, u_y and w of the corners around the pixel centres, and the x and y of those."""
+    _, height, width = tf.unstack(tf.shape(ids))
+    centre_x = tf.cast(tf.range(width), vertices.dtype) + 0.5
+    centre_y = tf.cast(tf.range(height), vertices.dtype)[:, None] + 0.5
+    flat = tf.reshape(vertices, [-1, 3])
+    corners = [
+        [tf.gather(flat[:, k], corner) for k in range(3)]
+        for corner in _corners(triangles, ids, tf.shape(vertices)[1])
+    ]
+    x = [x - w * centre_x for x, _, w in corners]
+    y = [y - w * centre_y for _, y, w in corners]
+    return x, y, [w for _, _, w in corners], centre_x, centre_y
 
 
-def _to_corners(
-    seen: tf.Tensor,
+@compiled
+def _surface(
+    vertices: tf.Tensor, triangles: tf.Tensor, ids: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Barycentrics `[B, H, W, 3]` and depth `[B, H, W]`; homogeneous vertices `[B, V, 3]`."""
+    x, y, w, _, _ = _seen(vertices, triangles, ids)
+    areas = [x[k - 1] * y[k - 2] - x[k - 2] * y[k - 1] for k in range(3)]
+    covered = ids >= 0
+    total = tf.where(covered, areas[0] + areas[1] + areas[2], 1)
+    weights = [tf.where(covered, area / total, 0) for area in areas]
+    return tf.stack(weights, axis=-1), tf.where(covered, _dot(weights, w), 0)
+
+
+@compiled
+def _pull(
+    vertices: tf.Tensor,
+    triangles: tf.Tensor,
+    ids: tf.Tensor,
     weights: tf.Tensor,
     depth: tf.Tensor,
     on_weights: tf.Tensor,
     on_depth: tf.Tensor,
-    centre: tf.Tensor,
 ) -> tf.Tensor:
-    """Gradient `(3, 3 corners, P)` on homogeneous corners of that on barycentrics and depth.
+    """`[B, H, W, 3]`, which times the weight of a corner is the gradient on the corner.
 
     With the corners u_i as columns of M, M b' = (0, 0, 1) has the solution b' = b / d, so that
     d = 1 / sum b'. A change of M changes b' by -M^-1 dM b'; hence the gradient on u_j is -q b'_j
     with q = M^-T g' and g' that on b'. The rows of M^-1 are u_k x u_j over the determinant.
     """
-    x, y, w = tf.unstack(seen)
-    solution = weights / depth
-    on_solution = depth * (on_weights - tf.reduce_sum(on_weights * weights, axis=0))
-    on_solution -= depth * depth * on_depth
-    crosses = tf.stack(
-        [
-            _last(y) * _next(w) - _next(y) * _last(w),
-            _next(x) * _last(w) - _last(x) * _next(w),
-            _last(x) * _next(y) - _next(x) * _last(y),
-        ]
-    )
-    determinant = tf.reduce_sum(crosses[2] * w, axis=0)
-    on_x, on_y, on_w = tf.unstack(tf.reduce_sum(crosses * (on_solution / determinant), axis=1))
-    on_w -= centre[0] * on_x + centre[1] * on_y  # u_x = h_x - w x
-    return -tf.stack([on_x, on_y, on_w])[:, None] * solution
+    x, y, w, centre_x, centre_y = _seen(vertices, triangles, ids)
+    mean = tf.reduce_sum(on_weights * weights, axis=-1)
+    # g' / d; the other d is that of b'_j = b_j / d.
+    on_solution = [g - mean - depth * on_depth for g in tf.unstack(on_weights, axis=-1)]
+    crosses = [
+        (
+            y[k - 1] * w[k - 2] - y[k - 2] * w[k - 1],
+            w[k - 1] * x[k - 2] - w[k - 2] * x[k - 1],
+            x[k - 1] * y[k - 2] - x[k - 2] * y[k - 1],
+        )
+        for k in range(3)
+    ]
+    across, down, area = zip(*crosses, strict=True)
+    covered = ids >= 0
+    determinant = tf.where(covered, _dot(area, w), 1)
+    scale = tf.where(covered, -1 / determinant, 0)
+    on_x, on_y = scale * _dot(across, on_solution), scale * _dot(down, on_solution)
+    on_w = scale * _dot(area, on_solution) - centre_x * on_x - centre_y * on_y  # u = h - w (x, y)
+    return tf.stack([on_x, on_y, on_w], axis=-1)
 
 
-def _next(values: tf.Tensor) -> tf.Tensor:
-    return tf.roll(values, -1, axis=0)
+@compiled
+def _to_vertices(
+    values: tf.Tensor, weights: tf.Tensor, triangles: tf.Tensor, ids: tf.Tensor, shape: tf.Tensor
+) -> tf.Tensor:
+    """Sums at the vertices `[B, V, C]` of values `[B, H, W, C]` times the weights of corners."""
+    values = tf.reshape(values, [-1, values.shape[3]])
+    weights = tf.reshape(weights, [-1, 3])
+    total = tf.zeros([], values.dtype)
+    for k, corner in enumerate(_corners(triangles, ids, shape[1])):
+        rows = tf.reshape(tf.where(ids >= 0, corner, -1), [-1])
+        parts = weights[:, k : k + 1] * values
+        total += tf.math.unsorted_segment_sum(parts, rows, shape[0] * shape[1])
+    return tf.reshape(total, shape)
 
 
-def _last(values: tf.Tensor) -> tf.Tensor:
-    return tf.roll(values, 1, axis=0)
+@compiled
+def _blend(
+    attributes: tf.Tensor, weights: tf.Tensor, triangles: tf.Tensor, ids: tf.Tensor
+) -> tf.Tensor:
+    """`[B, H, W, C]`: the corners' attributes `[B, V, C]` times their weights."""
+    flat = tf.reshape(attributes, [-1, attributes.shape[2]])
+    corners = _corners(triangles, ids, tf.shape(attributes)[1])
+    values = sum(weights[..., k : k + 1] * tf.gather(flat, c) for k, c in enumerate(corners))
+    return tf.where(ids[..., None] >= 0, values, 0)
+
+
+@compiled
+def _on_weights(
+    attributes: tf.Tensor, on_values: tf.Tensor, triangles: tf.Tensor, ids: tf.Tensor
+) -> tf.Tensor:
+    """Gradient of `_blend` on the weights."""
+    flat = tf.reshape(attributes, [-1, attributes.shape[2]])
+    corners = _corners(triangles, ids, tf.shape(attributes)[1])
+    parts = [tf.reduce_sum(tf.gather(flat, c) * on_values, axis=-1) for c in corners]
+    return tf.where(ids[..., None] >= 0, tf.stack(parts, axis=-1), 0)
+
+
+def _dot(a: Sequence[tf.Tensor], b: Sequence[tf.Tensor]) -> tf.Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _checked(vertices: Any, triangles: Any, size: int, name: str) -> tf.Tensor:
@@ -325,6 +378,12 @@ def _checked(vertices: Any, triangles: Any, size: int, name: str) -> tf.Tensor:
     if triangles.shape.rank != 2 or triangles.shape[1] != 3:
         raise ValueError(f"triangles: expected shape [T, 3], got {triangles.shape}")
     return vertices
+
+
+def _some(triangles: Any) -> tf.Tensor:
+    """int32, and where there are none, one that is never seen: nothing can be read from none."""
+    triangles = tf.cast(triangles, tf.int32)
+    return tf.zeros([1, 3], tf.int32) if triangles.shape[0] == 0 else triangles
 
 
 def _check_size(height: int, width: int) -> None:

@@ -11,7 +11,7 @@ from tfface.rendering.clay import clay_colours
 from tfface.rendering.rasterize import interpolate, rasterize
 from tfface.visualization.posed_face import PosedFace
 
-_TILE = 512  # pixels; the candidates and attributes of a tile stay under about 100 MB
+_TILE = 512  # pixels on a side: bounds the memory, and is the one size to compile for
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +61,14 @@ def draw(
                 face.triangles,
                 view.focal_length,
                 view.principal_point,
-                rows * supersampling,
-                columns * supersampling,
+                step * supersampling,
+                step * supersampling,
             )
             tile = (slice(top, top + rows), slice(left, left + columns))
             seen = _pool(interpolate(values, hit, face.triangles)[0].numpy(), supersampling)
             share = _pool(hit.mask[0].numpy()[..., None].astype(np.float32), supersampling)
-            result[tile] = seen / np.maximum(share, 1e-6)
-            coverage[tile] = share[..., 0]
+            result[tile] = (seen / np.maximum(share, 1e-6))[:rows, :columns]
+            coverage[tile] = share[:rows, :columns, 0]
     return Drawing(result, coverage)
 
 

@@ -42,7 +42,8 @@ def deodr_renderer(
             nb_colors=channels,
             texture=np.zeros((0, 0, channels)),
             background_color=np.zeros(channels),
-            clockwise=True,
+            clockwise=False,
+            backface_culling=True,
             integer_pixel_centers=False,
         )
         scene.image, _ = scene.render(sigma=0)

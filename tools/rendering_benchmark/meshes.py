@@ -16,9 +16,9 @@ def head(rings: int) -> tuple[np.ndarray, np.ndarray]:
     latitude = np.linspace(0.02, np.pi - 0.02, rows)[:, None]
     longitude = np.linspace(0, 2 * np.pi, columns, endpoint=False)[None]
     bumps = 1 + 0.06 * np.sin(3 * latitude) * np.cos(2 * longitude) + 0.02 * np.cos(9 * longitude)
-    x = 70 * bumps * np.sin(latitude) * np.sin(longitude)
+    x = 88 * bumps * np.sin(latitude) * np.sin(longitude)
     y = 90 * bumps * np.cos(latitude) + 0 * longitude
-    z = 80 * bumps * np.sin(latitude) * np.cos(longitude)
+    z = 88 * bumps * np.sin(latitude) * np.cos(longitude)
     vertices = np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32)
     row, column = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
     here, beside = row * columns + column, row * columns + (column + 1) % columns
@@ -37,4 +37,4 @@ def posed(vertices: np.ndarray, batch: int, size: int) -> tuple[np.ndarray, floa
     cos, sin, zero = np.cos(angles), np.sin(angles), 0 * angles
     turn = np.stack([cos, zero, sin, zero, 1 + zero, zero, -sin, zero, cos], -1).reshape(-1, 3, 3)
     points = vertices @ turn.transpose(0, 2, 1) + np.array([0, 0, -1000])
-    return points.astype(np.float32), 4.8 * size
+    return points.astype(np.float32), 5.4 * size

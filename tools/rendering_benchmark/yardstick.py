@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 
-@numba.njit(fastmath=True, cache=False, parallel=False)
+@numba.njit(fastmath=False, cache=False, parallel=False)
 def forward(points, triangles, colours, focal, centre, size):
     """Camera-space points `(B, V, 3)` and colours `(B, V, C)` -> ids, barycentrics, picture."""
     batch, channels = points.shape[0], colours.shape[2]
@@ -63,7 +63,7 @@ def forward(points, triangles, colours, focal, centre, size):
     return ids, weights, depth, picture
 
 
-@numba.njit(fastmath=True, cache=False, parallel=False)
+@numba.njit(fastmath=False, cache=False, parallel=False)
 def backward(points, triangles, colours, focal, centre, ids, weights, depth, on_picture):
     """Gradients on points and colours of that on the picture; barycentrics extended."""
     batch, size, channels = ids.shape[0], ids.shape[1], colours.shape[2]
@@ -75,44 +75,39 @@ def backward(points, triangles, colours, focal, centre, ids, weights, depth, on_
                 t = ids[b, row, column]
                 if t < 0:
                     continue
-                on_weights = np.zeros(3, np.float32)
-                mean = np.float32(0)
-                for corner in range(3):
-                    v = triangles[t, corner]
-                    weight = weights[b, row, column, corner]
-                    for channel in range(channels):
-                        g = on_picture[b, row, column, channel]
-                        on_weights[corner] += g * colours[b, v, channel]
-                        on_colours[b, v, channel] += weight * g
-                    mean += on_weights[corner] * weight
-                # As `tfface.rendering.rasterize._to_vertices`, one pixel at a time, with the pixel
-                # as the origin: u = (f X - x w, -f Y - y w, w).
-                x, y = column + 0.5 - centre, row + 0.5 - centre
+                i, j, k = triangles[t]
+                wi, wj, wk = -points[b, i, 2], -points[b, j, 2], -points[b, k, 2]
                 d = depth[b, row, column]
-                u = np.zeros((3, 3), np.float32)
-                for corner in range(3):
-                    v = triangles[t, corner]
-                    w = -points[b, v, 2]
-                    u[corner, 0] = focal * points[b, v, 0] - x * w
-                    u[corner, 1] = -focal * points[b, v, 1] - y * w
-                    u[corner, 2] = w
-                c0 = np.cross(u[1], u[2])
-                c1 = np.cross(u[2], u[0])
-                c2 = np.cross(u[0], u[1])
-                determinant = c0[0] * u[0, 0] + c0[1] * u[0, 1] + c0[2] * u[0, 2]
-                q0 = np.float32(0)
-                q1 = np.float32(0)
-                q2 = np.float32(0)
-                s0 = d * (on_weights[0] - mean) / determinant
-                s1 = d * (on_weights[1] - mean) / determinant
-                s2 = d * (on_weights[2] - mean) / determinant
-                q0 = s0 * c0[0] + s1 * c1[0] + s2 * c2[0]
-                q1 = s0 * c0[1] + s1 * c1[1] + s2 * c2[1]
-                q2 = s0 * c0[2] + s1 * c1[2] + s2 * c2[2]
-                for corner in range(3):
-                    v = triangles[t, corner]
-                    solution = weights[b, row, column, corner] / d
-                    on_points[b, v, 0] -= focal * q0 * solution
-                    on_points[b, v, 1] += focal * q1 * solution
-                    on_points[b, v, 2] += (q2 - x * q0 - y * q1) * solution
+                bi, bj, bk = weights[b, row, column]
+                gi = gj = gk = np.float32(0)
+                for channel in range(channels):
+                    g = on_picture[b, row, column, channel]
+                    gi += g * colours[b, i, channel]
+                    gj += g * colours[b, j, channel]
+                    gk += g * colours[b, k, channel]
+                    on_colours[b, i, channel] += bi * g
+                    on_colours[b, j, channel] += bj * g
+                    on_colours[b, k, channel] += bk * g
+                mean = gi * bi + gj * bj + gk * bk
+                # As `tfface.rendering.rasterize`, with the pixel as the origin.
+                x, y = column + np.float32(0.5) - centre, row + np.float32(0.5) - centre
+                xi, yi = focal * points[b, i, 0] - x * wi, -focal * points[b, i, 1] - y * wi
+                xj, yj = focal * points[b, j, 0] - x * wj, -focal * points[b, j, 1] - y * wj
+                xk, yk = focal * points[b, k, 0] - x * wk, -focal * points[b, k, 1] - y * wk
+                ai, aj, ak = xj * yk - xk * yj, xk * yi - xi * yk, xi * yj - xj * yi
+                scale = 1 / (ai * wi + aj * wj + ak * wk)
+                si, sj, sk = scale * (gi - mean), scale * (gj - mean), scale * (gk - mean)
+                qx = si * (yj * wk - yk * wj) + sj * (yk * wi - yi * wk) + sk * (yi * wj - yj * wi)
+                qy = si * (xk * wj - xj * wk) + sj * (xi * wk - xk * wi) + sk * (xj * wi - xi * wj)
+                qz = si * ai + sj * aj + sk * ak - x * qx - y * qy
+                qx, qy = -focal * qx, focal * qy
+                on_points[b, i, 0] += bi * qx
+                on_points[b, i, 1] += bi * qy
+                on_points[b, i, 2] += bi * qz
+                on_points[b, j, 0] += bj * qx
+                on_points[b, j, 1] += bj * qy
+                on_points[b, j, 2] += bj * qz
+                on_points[b, k, 0] += bk * qx
+                on_points[b, k, 1] += bk * qy
+                on_points[b, k, 2] += bk * qz
     return on_points, on_colours
