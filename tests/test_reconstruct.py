@@ -19,7 +19,7 @@ from tfface import reconstruction
 from tfface.data.detection import FaceDetector
 from tfface.data.framing import centring_translation
 from tfface.morphable.default import load_default_face_model
-from tfface.rendering.rasterize import render
+from tfface.rendering.render import render
 from tfface.visualization.overlay import write_png
 
 FILES = {

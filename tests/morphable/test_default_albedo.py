@@ -11,7 +11,7 @@ from tfface.morphable.default import load_default_face_model
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.normals import MeshTopology, vertex_normals
-from tfface.rendering.rasterize import render
+from tfface.rendering.render import render
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.spherical_harmonics import ambient_illumination, sh_shading
 

@@ -10,7 +10,7 @@ from tests.gpu_kernels import assert_gpu_kernels, missing_gpu_kernels
 from tests.meshes import sphere
 from tfface.rendering.cameras import perspective_projection, to_camera_space
 from tfface.rendering.normals import MeshTopology, vertex_normals, vertex_normals_at
-from tfface.rendering.rasterize import render
+from tfface.rendering.render import render
 from tfface.rendering.rotations import axis_angle, rotation_matrix
 from tfface.rendering.sampling import inside_image, sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading

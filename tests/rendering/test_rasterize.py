@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.spatial import Delaunay
 
 from tests.meshes import sphere
 from tfface.rendering.cameras import perspective_projection
-from tfface.rendering.rasterize import Rasterization, interpolate, rasterize, render
+from tfface.rendering.rasterize import (
+    Rasterization,
+    interpolate,
+    rasterize,
+    rasterize_orthographic,
+)
+from tfface.rendering.render import render
 from tfface.rendering.rotations import rotation_matrix
 
 RANDOM = np.random.default_rng(5)
@@ -136,6 +143,87 @@ def test_no_cracks_and_no_overlaps_between_neighbours() -> None:
     depths = RANDOM.uniform(90, 110, size=len(corners))
     drawn = draw(camera_points(corners, depths), triangles)
     assert drawn.mask[0, 3:20, 3:20].numpy().all()
+
+
+def test_no_cracks_in_a_mesh_of_any_shape() -> None:
+    """Of triangles of all sizes that pave the picture, every pixel sees one."""
+    random = np.random.default_rng(8)
+    points = np.concatenate([random.uniform(-20, 90, (4000, 2)), random.uniform(0, 9, (800, 2))])
+    triangles = Delaunay(points).simplices.astype(np.int32)
+    vertices = np.pad(points, [(0, 0), (0, 1)])[None].astype(np.float32)
+    options = {"cull_back_faces": False}
+    for draw_all in (rasterize_orthographic, tf.function(rasterize_orthographic)):
+        drawn = draw_all(vertices, triangles, 70, 70, **options)
+        assert drawn.mask.numpy().all()
+        # Drawn without the triangles that are seen there, no pixel is covered again.
+        order = np.unique(drawn.triangle_ids)
+        unseen = np.delete(triangles, order, axis=0)
+        assert not draw_all(vertices, unseen, 70, 70, **options).mask.numpy().any()
+
+
+def test_large_and_small_pictures_of_one_mesh() -> None:
+    """Triangles in windows of every size, and paved ones, see what float64 sees."""
+    vertices, triangles = sphere(3, radius=90.0)
+    points = vertices[None] + [0, 0, -600]
+    for size in (16, 60, 150, 400):
+        arguments = (triangles, 3.0 * size, (size / 2, size / 2), size, size)
+        drawn = rasterize(points.astype(np.float32), *arguments)
+        exact = rasterize(points, *arguments)
+        same = drawn.triangle_ids.numpy() == exact.triangle_ids.numpy()
+        assert same.mean() > 0.999
+        np.testing.assert_allclose(drawn.depth[same], exact.depth[same], rtol=1e-5)
+
+
+def test_ties_go_to_the_lower_number() -> None:
+    square = camera_points(np.array([[4.0, 20], [20, 20], [20, 4]]), np.full(3, 100.0))
+    for corners in (ONE, ONE[:, ::-1]):
+        drawn = draw(square, np.tile(corners, (5, 1)), cull_back_faces=False)
+        assert set(np.unique(drawn.triangle_ids)) == {-1, 0}
+
+
+def test_far_plane_cuts() -> None:
+    tilted = camera_points(np.array([[2.0, 22], [22, 22], [12, 2]]), np.array([80.0, 80, 200]))
+    whole, cut = draw(tilted, ONE), draw(tilted, ONE, far=110.0)
+    np.testing.assert_array_equal(cut.mask, whole.mask & (whole.depth <= 110))
+    assert 0 < cut.mask.numpy().sum() < whole.mask.numpy().sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vertices_camera": np.zeros((4, 3), np.float32)}, r"vertices_camera: expected shape \["),
+        ({"vertices_camera": np.zeros((1, 4, 2), np.float32)}, r"expected shape \[B, V, 3\], got"),
+        ({"vertices_camera": np.zeros((1, 4, 3), np.int32)}, "expected float32 or float64, got int"),
+        ({"triangles": np.zeros((2, 4), np.int32)}, r"triangles: expected shape \[T, 3\], got"),
+        ({"triangles": np.zeros((2, 3), np.float32)}, "triangles: expected int32, got float32"),
+        ({"width": 0}, "width: expected a positive number of pixels, got 0"),
+        ({"near": 5.0, "far": 2.0}, "near, far: expected 0 < near < far, got 5.0 and 2.0"),
+        ({"gradients": "some"}, "gradients: expected 'extended' or 'fixed', got 'some'"),
+    ],
+)
+def test_errors_name_the_argument(change: dict[str, object], message: str) -> None:
+    arguments = {
+        "vertices_camera": np.zeros((1, 4, 3), np.float32), "triangles": ONE, "focal_length": 9.0,
+        "principal_point": (4, 4), "height": 8, "width": 8,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        rasterize(**{**arguments, **change})
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_triangles_of_missing_vertices_are_not_drawn(traced: bool) -> None:
+    points = camera_points(np.array([[4.0, 20], [20, 20], [20, 4]]), np.full(3, 100.0))
+    triangles = np.array([[0, 1, 7], [-1, 1, 2], [0, 1, 2]], np.int32)
+
+    def values(points: tf.Tensor) -> tuple[Rasterization, tf.Tensor]:
+        seen = draw(points, triangles)
+        return seen, interpolate(points, seen, triangles)
+
+    seen, drawn = (tf.function(values) if traced else values)(tf.constant(points))
+    expected = draw(points, ONE)
+    assert expected.mask.numpy().any()
+    np.testing.assert_array_equal(seen.triangle_ids, np.where(expected.mask, 2, -1))
+    np.testing.assert_allclose(drawn, interpolate(points, expected, ONE), rtol=1e-6)
 
 
 def test_cameras_of_a_batch() -> None:

@@ -164,7 +164,8 @@ def _draw_small(
             number = tf.gather(listed, tf.minimum(place, tf.size(listed) - 1))
             return number, tf.gather(left, number), tf.gather(top, number)
 
-        buffer = _draw(buffer, mesh, windows, count, side, frame, ahead=True)
+        portion = min(PORTION // side**2, left.shape[0] or PORTION)
+        buffer = _draw(buffer, mesh, windows, count, side, portion, frame, ahead=True)
     return buffer
 
 
@@ -206,7 +207,8 @@ def _draw_listed(
         place = tf.minimum(place, LISTED - 1)
         return tf.gather(numbers, place), tf.gather(left, place), tf.gather(top, place)
 
-    return _draw(buffer, mesh, windows, count, WINDOWS[-1], frame, ahead=False)
+    side = WINDOWS[-1]
+    return _draw(buffer, mesh, windows, count, side, PORTION // side**2, frame, ahead=False)
 
 
 def _boxes(mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tuple[tf.Tensor, tf.Tensor]:
@@ -242,6 +244,7 @@ def _draw(
     windows: _Windows,
     count: tf.Tensor,
     side: int,
+    portion: int,
     frame: Frame,
     ahead: bool,
 ) -> tf.Tensor:
@@ -249,7 +252,6 @@ def _draw(
 
     The corners for the next portion are loop variables: so they are loaded once, not once a pixel.
     """
-    portion = PORTION // side**2
     rows, columns = (tf.reshape(v, [-1, 1]) for v in tf.meshgrid(range(side), range(side)))
     outside = tf.size(buffer) - 1
 

@@ -172,7 +172,8 @@ def interpolate(
         `[B, H, W, C]`, zero on the background.
     """
     attributes = tf.convert_to_tensor(attributes)
-    ids, triangles = rasterization.triangle_ids, _some(triangles)
+    ids = rasterization.triangle_ids
+    triangles = _drawable(triangles, tf.shape(attributes)[1])
 
     @tf.custom_gradient
     def blend(attributes: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, Any]:
@@ -185,38 +186,6 @@ def interpolate(
         return _blend(attributes, weights, triangles, ids), gradient
 
     return blend(attributes, tf.cast(rasterization.barycentrics, attributes.dtype))
-
-
-def render(
-    vertices_camera: tf.Tensor,
-    colours: tf.Tensor,
-    triangles: tf.Tensor,
-    focal_length: tf.Tensor | float,
-    principal_point: tf.Tensor | tuple[float, float],
-    height: int,
-    width: int,
-    background: tf.Tensor | float = 0.0,
-) -> tf.Tensor:
-    """Draws a mesh with vertex colours over a background.
-
-    Args:
-        vertices_camera: `[B, V, 3]` camera-space positions, mm.
-        colours: `[B, V, 3]` vertex colours, already shaded.
-        triangles: `[T, 3]` int32 vertex numbers, counter-clockwise seen from outside.
-        focal_length: pixels, a scalar or `[B]`.
-        principal_point: pixels, `[2]` or `[B, 2]`.
-        height: H of the picture.
-        width: W of the picture.
-        background: anything that broadcasts to `[B, H, W, 3]`.
-
-    Returns:
-        `[B, H, W, 4]`: RGB (not clipped) and coverage (1 on the mesh, 0 on the background).
-    """
-    seen = rasterize(vertices_camera, triangles, focal_length, principal_point, height, width)
-    coverage = tf.cast(seen.mask, colours.dtype)[..., None]
-    surface = interpolate(colours, seen, triangles)
-    composite = surface + (1 - coverage) * tf.cast(background, colours.dtype)
-    return tf.concat([composite, coverage], axis=-1)
 
 
 def _rasterize(
@@ -232,7 +201,7 @@ def _rasterize(
     """The common part; arguments as of `nearest_triangles`."""
     if gradients not in ("extended", "fixed"):
         raise ValueError(f"gradients: expected 'extended' or 'fixed', got {gradients!r}")
-    triangles = _some(triangles)
+    triangles = _drawable(triangles, tf.shape(homogeneous)[1])
     frame = Frame(height, width, *limits, cull_back_faces)
     fixed = tf.stop_gradient(homogeneous), tf.stop_gradient(order)
     ids = nearest_triangles(*fixed, triangles, frame)
@@ -380,10 +349,16 @@ def _checked(vertices: Any, triangles: Any, size: int, name: str) -> tf.Tensor:
     return vertices
 
 
-def _some(triangles: Any) -> tf.Tensor:
-    """int32, and where there are none, one that is never seen: nothing can be read from none."""
+def _drawable(triangles: Any, count: tf.Tensor) -> tf.Tensor:
+    """int32, with a point, of which nothing is seen, for what is not among `count` vertices.
+
+    At least one, since nothing can be read from none.
+    """
     triangles = tf.cast(triangles, tf.int32)
-    return tf.zeros([1, 3], tf.int32) if triangles.shape[0] == 0 else triangles
+    if triangles.shape[0] == 0:
+        return tf.zeros([1, 3], tf.int32)
+    exists = tf.reduce_all((triangles >= 0) & (triangles < count), axis=1, keepdims=True)
+    return tf.where(exists, triangles, 0)
 
 
 def _check_size(height: int, width: int) -> None:

@@ -42,13 +42,17 @@ def sh_shading(normals: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
     """Light that reaches each normal, sum_b gamma_b H_b(n): eq. (4) without the reflectance.
 
     Args:
-        normals: `[B, V, 3]` unit normals in the frame of the light (camera space).
+        normals: `[B, ..., 3]` unit normals in the frame of the light (camera space), of vertices
+            `[B, V, 3]` or of pixels `[B, H, W, 3]`.
         coefficients: `[B, 9, 3]` illumination gamma, one column a colour channel.
 
     Returns:
-        `[B, V, 3]` shading; 1 leaves a reflectance unchanged. Not clipped: it can be negative.
+        `[B, ..., 3]` shading; 1 leaves a reflectance unchanged. Not clipped: it can be negative.
     """
     normals = tf.convert_to_tensor(normals)
+    if normals.shape.rank != 3:
+        flat = tf.reshape(normals, [tf.shape(normals)[0], -1, 3])
+        return tf.reshape(sh_shading(flat, coefficients), tf.shape(normals))
     constants = tf.constant(SH_CONSTANTS, normals.dtype)[:, None]
     basis = tf.stack(_polynomials(normals), axis=-2)  # (B, 9, V): faster than (B, V, 9)
     shading = tf.matmul(constants * coefficients, basis, transpose_a=True)

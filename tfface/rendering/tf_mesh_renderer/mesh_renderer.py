@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfface.rendering.tf_mesh_renderer import camera_utils, rasterize_triangles
+from tfface.rendering.tone_mapping import tone_map
 
 
 def phong_shader(
@@ -75,9 +76,7 @@ def tone_mapper(image: tf.Tensor, gamma: tf.Tensor | float) -> tf.Tensor:
     Returns:
         `[B, H, W, C]` in [0, 1].
     """
-    corrected = image**gamma
-    largest = tf.reduce_max(corrected, axis=[1, 2, 3], keepdims=True)
-    return tf.clip_by_value(tf.math.divide_no_nan(corrected, largest), 0.0, 1.0)
+    return tone_map(image, gamma)
 
 
 def mesh_renderer(

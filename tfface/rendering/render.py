@@ -1,0 +1,54 @@
+"""Pictures of meshes whose vertices are coloured."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfface.rendering.antialias import antialias
+from tfface.rendering.cameras import perspective_projection
+from tfface.rendering.rasterize import interpolate, rasterize
+
+
+def render(
+    vertices_camera: tf.Tensor,
+    colours: tf.Tensor,
+    triangles: tf.Tensor,
+    focal_length: tf.Tensor | float,
+    principal_point: tf.Tensor | tuple[float, float],
+    height: int,
+    width: int,
+    background: tf.Tensor | float = 0.0,
+    antialiased: bool = False,
+    neighbours: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Draws a mesh with vertex colours over a background.
+
+    Args:
+        vertices_camera: `[B, V, 3]` camera-space positions, mm.
+        colours: `[B, V, C]` vertex colours, already shaded.
+        triangles: `[T, 3]` int32 vertex numbers, counter-clockwise seen from outside.
+        focal_length: pixels, a scalar or `[B]`.
+        principal_point: pixels, `[2]` or `[B, 2]`.
+        height: H of the picture.
+        width: W of the picture.
+        background: anything that broadcasts to `[B, H, W, C]`.
+        antialiased: whether pixels on silhouettes are covered in part, and so tell the vertices
+            which way to move.
+        neighbours: `[T, 3]`, as of `antialias`.
+
+    Returns:
+        `[B, H, W, C + 1]`: the picture (not clipped) and its coverage, 1 on the mesh and 0 on the
+        background.
+
+    Raises:
+        ValueError: an argument has another shape, dtype or value; the message names it.
+    """
+    seen = rasterize(vertices_camera, triangles, focal_length, principal_point, height, width)
+    surface = interpolate(colours, seen, triangles)
+    mask = seen.mask[..., None]
+    picture = tf.where(mask, surface, tf.cast(background, surface.dtype))
+    picture = tf.concat([picture, tf.cast(mask, surface.dtype)], axis=-1)
+    if not antialiased:
+        return picture
+    pixels = perspective_projection(vertices_camera, focal_length, principal_point)
+    return antialias(picture, seen, pixels, triangles, neighbours)
