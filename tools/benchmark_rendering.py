@@ -3,10 +3,14 @@
     python tools/benchmark_rendering.py --size small --output DIR
 
 Each row draws a bumpy head that fills three quarters of the frame: camera-space vertices and three
-colours a vertex -> a picture. Beside tfface run, where they are installed, a one-thread z-buffer in
-numba (tools/rendering_benchmark/yardstick.py, near the limit of a CPU) and deodr (one picture at a
-time). Repeats are interleaved, so that a busy machine slows all of them; medians are compared.
+colours a vertex -> a picture. Beside tfface run, where they are installed (`pip install numba
+deodr`), a one-thread z-buffer in numba (tools/rendering_benchmark/yardstick.py, near the limit of
+a CPU) and deodr, one picture at a time, without antialiasing and as it is by default, with it.
+Repeats are interleaved, so that a busy machine slows all of them; medians are compared.
 `small` takes about a minute and `full`, with 66k vertices, some minutes.
+
+MiB is by how much the peak memory of a process that only draws a row exceeds that of one which
+draws a mesh of 72 vertices (Linux).
 
 Prints a Markdown table and writes DIR/results.json.
 """
@@ -14,11 +18,12 @@ Prints a Markdown table and writes DIR/results.json.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
+import multiprocessing
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -34,8 +39,9 @@ Renderer = tuple[Callable[[], object], Callable[[], object]]  # forward; forward
 
 # Rings of the head, side of the picture, batch; 128 rings have 16,512 vertices, 256 have 65,792.
 SMALL = [(128, 224, 1), (128, 224, 8), (128, 480, 1), (128, 480, 8)]
-FULL = [*SMALL, (256, 224, 1), (256, 224, 8), (256, 480, 1), (256, 480, 8)]
-SIZES = {"small": (SMALL, 9), "full": (FULL, 21)}
+FULL = [*SMALL, (256, 224, 1), (256, 224, 8), (256, 480, 1), (256, 480, 8), (256, 1024, 1)]
+SMALLEST = (8, 16, 1)  # what TensorFlow and compiling take
+SIZES: dict[str, tuple[list[tuple[int, int, int]], int]] = {"small": (SMALL, 9), "full": (FULL, 21)}
 
 
 def main() -> int:
@@ -50,7 +56,7 @@ def main() -> int:
         return fail("benchmark_rendering", error)
     load_tensorflow_quietly()
     rows, repeats = SIZES[options.size]
-    results = [measure(*row, repeats) for row in tqdm(rows, unit="row")]
+    results = [measure(row, repeats) for row in tqdm(rows, unit="row")]
     print(table(results))
     text = json.dumps({"repeats": repeats, "rows": results, **machine()}, indent=1)
     try:
@@ -60,22 +66,21 @@ def main() -> int:
     return 0
 
 
-def measure(rings: int, size: int, batch: int, repeats: int) -> dict[str, Any]:
+def measure(case: tuple[int, int, int], repeats: int) -> dict[str, Any]:
     """Median milliseconds of every renderer: `{name: [forward, both]}` beside the row's numbers."""
-    from rendering_benchmark.meshes import head, posed
-
-    vertices, triangles = head(rings)
-    points, focal = posed(vertices, batch, size)
+    _, size, batch = case
+    arguments = scene(*case)
+    points, triangles, colours, focal, _ = arguments
     random = np.random.default_rng(0)
-    colours = random.random(points.shape).astype(np.float32)
-    arguments = (points, triangles, colours, focal, size)
     renderers = {"tfface": tfface_renderer(*arguments)}
     if importlib.util.find_spec("numba"):
         renderers["numba"] = numba_renderer(*arguments)
     if importlib.util.find_spec("deodr") and batch == 1:
         from rendering_benchmark.deodr_peer import deodr_renderer
 
-        renderers["deodr"] = deodr_renderer(points[0], triangles, colours[0], focal, size)
+        for name, smooth in (("deodr", False), ("deodr, antialiased", True)):
+            one = (points[0], triangles, colours[0], focal, size)
+            renderers[name] = deodr_renderer(*one, antialiased=smooth)
     jobs = [(name, which, r[which]) for name, r in renderers.items() for which in (0, 1)]
     for _, _, job in jobs:
         job()  # traces and compiles
@@ -90,9 +95,35 @@ def measure(rings: int, size: int, batch: int, repeats: int) -> dict[str, Any]:
         name: [round(float(np.median(times[name, which])), 1) for which in (0, 1)]
         for name in renderers
     }
-    row = {"vertices": len(vertices), "triangles": len(triangles), "size": size, "batch": batch}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {**row, "milliseconds": medians, "peak_mib_of_the_process": peak}
+    row = {"vertices": points.shape[1], "triangles": len(triangles), "size": size, "batch": batch}
+    memory = peak_mib(*case) - peak_mib(*SMALLEST)
+    return {**row, "milliseconds": medians, "mib": round(memory)}
+
+
+@functools.cache
+def peak_mib(rings: int, size: int, batch: int) -> float:
+    """Peak resident memory of a process of its own that draws, and draws back, some times."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_mib, (rings, size, batch))
+
+
+def _peak_mib(rings: int, size: int, batch: int) -> float:
+    _, both = tfface_renderer(*scene(rings, size, batch))
+    for _ in range(5):
+        both()
+    # Not ru_maxrss, which a process inherits.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def scene(rings: int, size: int, batch: int) -> tuple[Any, ...]:
+    """Points, triangles, colours, focal length and side of the picture."""
+    from rendering_benchmark.meshes import head, posed
+
+    vertices, triangles = head(rings)
+    points, focal = posed(vertices, batch, size)
+    colours = np.random.default_rng(0).random(points.shape).astype(np.float32)
+    return points, triangles, colours, focal, size
 
 
 def tfface_renderer(
@@ -133,17 +164,17 @@ def numba_renderer(
     on_picture = np.random.default_rng(1).normal(size=shape).astype(np.float32)
 
     def both() -> object:
-        ids, weights, depth, _ = forward(*arguments, size)
-        return backward(*arguments, ids, weights, depth, on_picture)
+        ids, weights, _, _ = forward(*arguments, size)
+        return backward(*arguments, ids, weights, on_picture)
 
     return lambda: forward(*arguments, size), both
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Markdown: milliseconds forward / forward and backward, and tfface's ratio to the others."""
+    """Markdown: milliseconds forward / forward and backward, tfface's ratio to the others, MiB."""
     names = list(dict.fromkeys(name for row in results for name in row["milliseconds"]))
     others = names[1:]
-    head = ["vertices", "picture", "batch", *names, *(f"tfface : {name}" for name in others)]
+    head = ["vertices", "picture", "batch", *names, *(f"tfface : {name}" for name in others), "MiB"]
     lines = [" | ".join(head), " | ".join(["--:"] * len(head))]
     for row in results:
         times = row["milliseconds"]
@@ -152,7 +183,7 @@ def table(results: list[dict[str, Any]]) -> str:
         for name in others:
             pairs = zip(times["tfface"], times.get(name, []), strict=False)
             cells.append(" / ".join(f"{own / other:.2f}" for own, other in pairs))
-        lines.append(" | ".join(cells))
+        lines.append(" | ".join([*cells, str(row["mib"])]))
     return "\n".join(f"| {line} |" for line in lines)
 
 

@@ -47,9 +47,16 @@ def test_image_formation_and_its_gradient() -> None:
     assert_gpu_kernels(tf.function(colours).get_concrete_function(*specs))
 
 
-def test_renderer() -> None:
-    drawn = tf.function(lambda v, c: render(v, c, TRIANGLES, 100.0, (16.0, 16.0), 32, 32))
-    assert_gpu_kernels(drawn.get_concrete_function(POINTS, POINTS))
+def test_renderer_and_its_gradient() -> None:
+    def gradients(points: tf.Tensor, colours: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([points, colours])
+            picture = render(
+                points, colours, TRIANGLES, 100.0, (16.0, 16.0), 32, 32, antialiased=True
+            )
+        return tape.gradient(picture, [points, colours])
+
+    assert_gpu_kernels(tf.function(gradients).get_concrete_function(POINTS, POINTS))
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,10 @@ def test_far_plane_cuts() -> None:
     [
         ({"vertices_camera": np.zeros((4, 3), np.float32)}, r"vertices_camera: expected shape \["),
         ({"vertices_camera": np.zeros((1, 4, 2), np.float32)}, r"expected shape \[B, V, 3\], got"),
-        ({"vertices_camera": np.zeros((1, 4, 3), np.int32)}, "expected float32 or float64, got int"),
+        (
+            {"vertices_camera": np.zeros((1, 4, 3), np.int32)},
+            "expected float32 or float64, got int",
+        ),
         ({"triangles": np.zeros((2, 4), np.int32)}, r"triangles: expected shape \[T, 3\], got"),
         ({"triangles": np.zeros((2, 3), np.float32)}, "triangles: expected int32, got float32"),
         ({"width": 0}, "width: expected a positive number of pixels, got 0"),

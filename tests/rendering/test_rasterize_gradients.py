@@ -55,9 +55,7 @@ def inner_pixels(seen: Rasterization) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("camera", "vertices"), CAMERAS)
-def test_extended_barycentrics(
-    camera: Callable[..., Rasterization], vertices: np.ndarray
-) -> None:
+def test_extended_barycentrics(camera: Callable[..., Rasterization], vertices: np.ndarray) -> None:
     """Of barycentrics, depth and interpolated attributes, in every coordinate."""
     places = inner_pixels(camera(tf.constant(vertices)))
 
@@ -71,10 +69,8 @@ def test_extended_barycentrics(
 
 
 @pytest.mark.parametrize(("camera", "vertices"), CAMERAS)
-def test_fixed_barycentrics(
-    camera: Callable[..., Rasterization], vertices: np.ndarray
-) -> None:
-    """Richardson et al., eq. (7): the depth of a vertex counts with its weight, and nothing else."""
+def test_fixed_barycentrics(camera: Callable[..., Rasterization], vertices: np.ndarray) -> None:
+    """Richardson et al., eq. (7): the depth of a vertex counts with its weight."""
     points = tf.constant(vertices)
     on_depth = np.random.default_rng(4).normal(size=(1, SIZE, SIZE))
     with tf.GradientTape(persistent=True) as tape:

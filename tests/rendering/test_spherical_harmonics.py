@@ -69,3 +69,9 @@ def test_bands_are_invariant_under_rotation() -> None:
 
 def test_gradients() -> None:
     assert_gradients(sh_shading, [unit(6).reshape(2, 3, 3), RANDOM.normal(size=(2, 9, 3))])
+
+
+def test_pixels_are_lit_as_vertices_are() -> None:
+    normals, light = unit(24).reshape(2, 12, 3), RANDOM.normal(size=(2, 9, 3))
+    pixels = sh_shading(normals.reshape(2, 3, 4, 3), light)
+    np.testing.assert_allclose(pixels, np.reshape(sh_shading(normals, light), (2, 3, 4, 3)))

@@ -53,14 +53,12 @@ class MeshMap(GeometryLayer):
 
     def see(self, points: tf.Tensor) -> Rasterization:
         """What each pixel sees of points `[B, V, 3]`."""
-        options = {"gradients": self.gradients}
+        size = self.height, self.width
         if self.focal_length is None:
-            return rasterize_orthographic(
-                points, self.triangles, self.height, self.width, **options
-            )
+            return rasterize_orthographic(points, self.triangles, *size, gradients=self.gradients)
         centre = (self.width / 2, self.height / 2)
         return rasterize(
-            points, self.triangles, self.focal_length, centre, self.height, self.width, **options
+            points, self.triangles, self.focal_length, centre, *size, gradients=self.gradients
         )
 
     def compute_output_shape(self, points_shape: Shape, *others: Shape) -> Shape:

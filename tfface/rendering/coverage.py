@@ -11,8 +11,6 @@ Triangles are tried on square windows of pixels. Most triangles of a head fit in
 or 6 pixels on a side; the boxes of the others are paved with the largest. Windows are drawn in
 portions, which bounds the memory and gives them static shapes, so that XLA can compile the loop.
 Each pixel keeps the least 64-bit number of (order, triangle), which decides ties as well.
-
-Memory: 60 bytes for each triangle, 24 for each pixel, and a constant 20 MiB, times the batch.
 """
 
 from __future__ import annotations
@@ -26,8 +24,9 @@ from tfface.rendering.compiling import compiled
 
 WINDOWS = (2, 3, 6)  # pixels on a side
 PORTION = 1 << 15  # pixels tried at a time
-LISTED = 1 << 16  # windows of large triangles listed at a time
+LISTED = 1 << 17  # windows of large triangles listed at a time
 _LARGE = len(WINDOWS)  # the kind of a triangle that no window holds
+_CROSSING = _LARGE + 1  # the kind of one with a corner before the near plane
 _MARGIN = 1e-2  # pixels by which boxes are widened against rounding; the areas decide
 _TINY = 1e-37  # below any area, but not below what processors flush to 0
 _NOTHING = tf.int64.max
@@ -93,22 +92,26 @@ def nearest_triangles(
         triangles: `[T, 3]` int32 vertex numbers.
         frame: what is drawn.
     """
-    vertices, kinds, left, top = _sort_out(homogeneous, order, triangles, frame)
+    vertices, kinds, *boxes = _sort_out(homogeneous, order, triangles, frame)
     mesh = _Mesh(vertices, triangles)
-    numbers = [tf.cast(tf.where(tf.equal(kinds, k))[:, 0], tf.int32) for k in range(_LARGE + 1)]
+    numbers = [tf.cast(tf.where(tf.equal(kinds, k))[:, 0], tf.int32) for k in range(_CROSSING + 1)]
     small = [(tf.pad(n, [[0, tf.size(kinds) - tf.size(n)]]), tf.size(n)) for n in numbers[:_LARGE]]
-    buffer = _draw_small(mesh, small, left, top, frame)
-    return _unpack(_draw_large(buffer, mesh, numbers[_LARGE], frame), frame)
+    buffer = _draw_small(mesh, small, boxes[0], boxes[1], frame)
+    large, crossing = numbers[_LARGE:]
+    known = tf.stack([tf.gather(values, large) for values in boxes])
+    paved = tf.concat([known, _boxes(mesh, crossing, frame)], axis=1)
+    buffer = _draw_large(buffer, mesh, tf.concat([large, crossing], axis=0), paved, frame)
+    return _unpack(buffer, frame)
 
 
 @compiled
 def _sort_out(
     homogeneous: tf.Tensor, order: tf.Tensor, triangles: tf.Tensor, frame: Frame
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The vertices of a `_Mesh`, and of B * T triangles the kind, the first column and row.
+) -> tuple[tf.Tensor, ...]:
+    """The vertices of a `_Mesh`, and of B * T triangles the kind and the box.
 
-    The kind is the number of the window that holds the triangle; -1 for nothing to draw. Columns
-    and rows are for triangles that are in front of the near plane as a whole.
+    The kind is the number of the window that holds the triangle; -1 for nothing to draw. The box is
+    the first column and row and how many there are, of triangles that do not cross the near plane.
     """
     w = homogeneous[..., 2]
     ahead = (w > 0) & (order - frame.nearest * w >= 0)
@@ -129,14 +132,13 @@ def _sort_out(
     side = tf.maximum(columns, rows)
     kind = sum(tf.cast(side > window, tf.int32) for window in WINDOWS)
     kind = tf.where(faces & (columns > 0) & (rows > 0), kind, -1)
-    kind = tf.where(tf.math.is_nan(area), _LARGE, kind)
-    results = (kind, tf.cast(left, tf.int32), tf.cast(top, tf.int32))
-    return vertices, *(tf.reshape(v, [-1]) for v in results)
+    kind = tf.where(tf.math.is_nan(area), _CROSSING, kind)
+    return vertices, *(
+        tf.reshape(tf.cast(v, tf.int32), [-1]) for v in (kind, left, top, columns, rows)
+    )
 
 
-def _span(
-    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, pixels: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _span(a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """The first pixel centre that triangles may reach along an axis, and how many follow."""
     low, high = tf.minimum(tf.minimum(a, b), c), tf.maximum(tf.maximum(a, b), c)
     first = tf.maximum(tf.math.ceil(low - (0.5 + _MARGIN)), 0)
@@ -169,15 +171,16 @@ def _draw_small(
     return buffer
 
 
-def _draw_large(buffer: tf.Tensor, mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tf.Tensor:
-    """Draws triangles whose boxes are paved with windows."""
+def _draw_large(
+    buffer: tf.Tensor, mesh: _Mesh, numbers: tf.Tensor, boxes: tf.Tensor, frame: Frame
+) -> tf.Tensor:
+    """Draws triangles whose boxes `(4, n)` are paved with windows."""
     side = WINDOWS[-1]
-    low, size = _boxes(mesh, numbers, frame)
-    across, down = tf.unstack(-(-size // side))
+    across, down = tf.unstack(-(-boxes[2:] // side))
     counts = tf.cast(across, tf.int64) * tf.cast(down, tf.int64)
     ends = tf.cumsum(counts)
     total = tf.reduce_sum(counts)
-    table = tf.stack([numbers, low[0], low[1], across], axis=-1)
+    table = tf.stack([numbers, boxes[0], boxes[1], across], axis=-1)
 
     def draw(first: tf.Tensor, buffer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         place = tf.minimum(first + tf.range(LISTED, dtype=tf.int64), total - 1)
@@ -211,8 +214,8 @@ def _draw_listed(
     return _draw(buffer, mesh, windows, count, side, PORTION // side**2, frame, ahead=False)
 
 
-def _boxes(mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tuple[tf.Tensor, tf.Tensor]:
-    """First pixel centre and size `(2, n)` of the boxes of triangles; size 0 where out of sight."""
+def _boxes(mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tf.Tensor:
+    """Boxes `(4, n)` of triangles that may cross the near plane; of no size where out of sight."""
     corners = tf.stack([tf.stack(c) for c in mesh.corners(*mesh.split(numbers))])  # (3, 4, n)
     w, z = corners[:, 2], corners[:, 3]
     distance = z - frame.nearest * w  # from the near plane
@@ -235,7 +238,7 @@ def _boxes(mesh: _Mesh, numbers: tf.Tensor, frame: Frame) -> tuple[tf.Tensor, tf
     high = tf.minimum(tf.floor(highest - (0.5 - _MARGIN)), last)
     visible &= tf.reduce_all(high >= low, axis=0)  # also false where a vertex is not a number
     low, size = tf.where(visible, low, 0), tf.where(visible, high - low + 1, 0)
-    return tf.cast(low, tf.int32), tf.cast(size, tf.int32)
+    return tf.cast(tf.concat([low, size], axis=0), tf.int32)
 
 
 def _draw(

@@ -3,6 +3,9 @@
 `coverage` finds the triangle that each pixel sees; no gradient flows through that. Here follow the
 barycentrics and the depth of the point that is seen, with an analytic gradient. Conventions: see
 `tfface`.
+
+Drawing three colours and differentiating takes about 230 bytes of memory for each pixel and 110 for
+each triangle of each picture (tools/benchmark_rendering.py measures it).
 """
 
 from __future__ import annotations
@@ -65,8 +68,8 @@ def rasterize(
 
     A pixel centre on an edge belongs to the triangle of which it is a top or left edge; of two
     triangles equally deep the one with the lower number is seen. Triangles that cross the near or
-    far plane are cut there. Degenerate triangles, and those with a vertex that is not a number,
-    are not drawn and get no gradient.
+    far plane are cut there. Degenerate triangles, and those with a vertex that is not a number
+    or does not exist, are not drawn and get no gradient.
 
     Args:
         vertices_camera: `[B, V, 3]` camera-space positions, mm; float32 or float64.

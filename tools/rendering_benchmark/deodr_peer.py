@@ -9,7 +9,12 @@ from deodr.differentiable_renderer import Scene2D
 
 
 def deodr_renderer(
-    points: np.ndarray, triangles: np.ndarray, colours: np.ndarray, focal: float, size: int
+    points: np.ndarray,
+    triangles: np.ndarray,
+    colours: np.ndarray,
+    focal: float,
+    size: int,
+    antialiased: bool,
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """Forward, and forward with backward, of one picture; projection included.
 
@@ -19,6 +24,7 @@ def deodr_renderer(
         colours: `(V, C)`.
         focal: pixels.
         size: side of the picture.
+        antialiased: whether edges are smoothed, of all triangles, as deodr does by default.
     """
     count, channels = len(points), colours.shape[1]
     on_image = np.random.default_rng(0).normal(size=(size, size, channels))
@@ -36,7 +42,7 @@ def deodr_renderer(
             shade=np.zeros(count),
             colors=colours.astype(np.float64),
             shaded=np.zeros(len(triangles), bool),
-            edgeflags=np.zeros((len(triangles), 3), bool),
+            edgeflags=np.full((len(triangles), 3), antialiased),
             height=size,
             width=size,
             nb_colors=channels,
@@ -46,7 +52,7 @@ def deodr_renderer(
             backface_culling=True,
             integer_pixel_centers=False,
         )
-        scene.image, _ = scene.render(sigma=0)
+        scene.image, _ = scene.render(sigma=float(antialiased))
         return scene
 
     def both() -> np.ndarray:

@@ -64,7 +64,7 @@ def forward(points, triangles, colours, focal, centre, size):
 
 
 @numba.njit(fastmath=False, cache=False, parallel=False)
-def backward(points, triangles, colours, focal, centre, ids, weights, depth, on_picture):
+def backward(points, triangles, colours, focal, centre, ids, weights, on_picture):
     """Gradients on points and colours of that on the picture; barycentrics extended."""
     batch, size, channels = ids.shape[0], ids.shape[1], colours.shape[2]
     on_points = np.zeros_like(points)
@@ -77,7 +77,6 @@ def backward(points, triangles, colours, focal, centre, ids, weights, depth, on_
                     continue
                 i, j, k = triangles[t]
                 wi, wj, wk = -points[b, i, 2], -points[b, j, 2], -points[b, k, 2]
-                d = depth[b, row, column]
                 bi, bj, bk = weights[b, row, column]
                 gi = gj = gk = np.float32(0)
                 for channel in range(channels):
