@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tfface.data.crop import crop_box, crop_image, sample_square, scale_box, to_crop, to_image
+from tfface.data.framing import crop_boxes
 
 
 def dot_picture(centre: tuple[float, float], shape: tuple[int, int], sigma: float) -> np.ndarray:
@@ -132,3 +133,10 @@ def test_bad_boxes_are_refused(box: list[float]) -> None:
 def test_other_images_are_refused() -> None:
     with pytest.raises(ValueError, match="image: expected"):
         crop_image(np.zeros((9, 9)), np.array([0, 0, 5, 5]), 8)
+
+
+def test_the_rule_in_tensorflow_is_the_same() -> None:
+    angle = np.radians(25)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    faces = np.stack([40 * face_points(0) + 100, 70 * face_points(1) @ turn.T - 8])
+    np.testing.assert_allclose(crop_boxes(faces), [crop_box(f) for f in faces], rtol=1e-9)

@@ -15,10 +15,10 @@ from PIL import Image
 
 # The crop's side in units of the landmarks' largest standard deviation, and how far its centre lies
 # above the landmarks', in sides: hair line to chin then fill the middle 73 % of the height.
-_SIDE_PER_DEVIATION = 5.7
-_RISE = 0.06
-CROP_RULE = f"principal deviation x {_SIDE_PER_DEVIATION}, rise {_RISE}"  # For manifests.
-_EYES, _MOUTH = slice(36, 48), slice(48, 60)
+SIDE_PER_DEVIATION = 5.7
+RISE = 0.06
+CROP_RULE = f"principal deviation x {SIDE_PER_DEVIATION}, rise {RISE}"  # For manifests.
+EYES, MOUTH = slice(36, 48), slice(48, 60)
 _CUBIC_SUPPORT = 2  # Source pixels that the cubic filter reaches on each side, when not shrinking.
 
 
@@ -43,15 +43,15 @@ def crop_box(landmarks: np.ndarray) -> np.ndarray:
     if points.shape != (68, 2) or not np.isfinite(points).all():
         raise ValueError(f"landmarks: expected (68, 2) finite numbers, got shape {points.shape}")
     deviation = math.sqrt(max(np.linalg.eigvalsh(np.cov(points.T, bias=True))[-1], 0.0))
-    up = points[_EYES].mean(0) - points[_MOUTH].mean(0)
+    up = points[EYES].mean(0) - points[MOUTH].mean(0)
     height = float(np.linalg.norm(up))
     if deviation <= 0 or height <= 0:
         raise ValueError("landmarks: expected 68 points spread over a face, got a single place")
     up /= height
     frame = np.stack([[-up[1], up[0]], -up])  # Rows: the face's right-hand and downward directions.
     local = points @ frame.T
-    side = _SIDE_PER_DEVIATION * deviation
-    centre = frame.T @ ((local.min(0) + local.max(0)) / 2) + _RISE * side * up
+    side = SIDE_PER_DEVIATION * deviation
+    centre = frame.T @ ((local.min(0) + local.max(0)) / 2) + RISE * side * up
     return np.concatenate([centre - side / 2, centre + side / 2])
 
 

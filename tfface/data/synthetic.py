@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from scipy.spatial.transform import Rotation
 
 from tfface.code import CodeLayout
 from tfface.config import SyntheticConfig
-from tfface.data.crop import crop_box
-from tfface.data.framing import reframe
+from tfface.data.framing import crop_boxes, reframe
 from tfface.data.synthetic_rendering import FacePainter
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
+from tfface.rendering.rotations import axis_angle, rotation_matrix
 from tfface.rendering.spherical_harmonics import SH_CONSTANTS, sh_basis
 
 CHUNK = 256  # Faces whose codes are drawn together.
 # A clamped cosine lobe of unit height in SH bands 0, 1 and 2 (Ramamoorthi and Hanrahan 2001).
-_LOBE = np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])
+_LOBE = (np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])).astype(np.float32)
 
 
 class FaceSampler:
@@ -43,72 +42,87 @@ class FaceSampler:
             model.identity.shape[-1], model.expression.shape[-1], model.albedo.shape[-1]
         )
 
-    def draw(self, count: int, seed: tuple[int, ...]) -> np.ndarray:
-        """Returns `(count, N)` float32 codes; the seed is a tuple of whole numbers."""
-        random = np.random.default_rng(seed)
+    def draw(self, count: int, seed: tf.Tensor | tuple[int, int]) -> tf.Tensor:
+        """Returns `[count, N]` codes, a function of the seed, which is two whole numbers."""
+        seeds = tf.unstack(tf.random.split(seed, 6))
         parts = {
-            "identity": self._identity(random, count),
-            "expression": self._expression(random, count),
-            "albedo": self._albedo(random, count),
-            "rotation": self._rotation(random, count),
-            "illumination": self._illumination(random, count).reshape(count, 27),
+            "identity": self._identity(seeds[0], count),
+            "expression": self._expression(seeds[1], count),
+            "albedo": self._albedo(seeds[2], count),
+            "rotation": self._rotation(seeds[3], count),
+            "illumination": tf.reshape(self._illumination(seeds[4], count), [count, 27]),
         }
-        parts["translation"] = self._framing(random, parts)
-        return np.concatenate([parts[name] for name in self.layout.parts], -1).astype(np.float32)
+        parts["translation"] = self._framing(seeds[5], parts, count)
+        return tf.concat([parts[name] for name in self.layout.parts], axis=-1)
 
-    def _identity(self, random: np.random.Generator, count: int) -> np.ndarray:
+    def _identity(self, seed: tf.Tensor, count: int) -> tf.Tensor:
         modes = self.model.identity.shape[-1]
-        return self.settings.identity_sigma * random.standard_normal((count, modes))
+        return tf.random.stateless_normal([count, modes], seed, 0, self.settings.identity_sigma)
 
-    def _expression(self, random: np.random.Generator, count: int) -> np.ndarray:
-        samples = self.model.expression_samples
-        scale = random.uniform(*self.settings.expression_scale, (count, 1))
+    def _expression(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        seeds = tf.random.split(seed)
+        scale = tf.random.stateless_uniform([count, 1], seeds[0], *self.settings.expression_scale)
+        modes = self.model.expression.shape[-1]
+        return scale * _picked(self.model.expression_samples, modes, seeds[1], count)
+
+    def _albedo(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        samples, modes = self.model.albedo_samples, self.model.albedo.shape[-1]
         if samples is None or not len(samples):
-            return scale * random.standard_normal((count, self.model.expression.shape[-1]))
-        return scale * samples[random.integers(len(samples), size=count)]
+            return _picked(samples, modes, seed, count)
+        seeds = tf.random.split(seed)
+        noise = tf.random.stateless_normal([count, modes], seeds[0])
+        return _picked(samples, modes, seeds[1], count) + self.settings.albedo_noise * noise
 
-    def _albedo(self, random: np.random.Generator, count: int) -> np.ndarray:
-        samples = self.model.albedo_samples
-        noise = random.standard_normal((count, self.model.albedo.shape[-1]))
-        if samples is None or not len(samples):
-            return noise
-        picked = samples[random.integers(len(samples), size=count)]
-        return picked + self.settings.albedo_noise * noise
+    def _rotation(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        """Yaw, then pitch, then roll, about the axes of the camera, as axis-angle vectors."""
+        sigma = np.radians([self.settings.yaw, self.settings.pitch, self.settings.roll])
+        angles = tf.random.stateless_normal([count, 3], seed)
+        angles = tf.clip_by_value(angles, -2.2, 2.2) * sigma.astype(np.float32)
+        yaw, pitch, roll = (
+            rotation_matrix(angles[:, k : k + 1] * axis)
+            for k, axis in enumerate(([0.0, 1, 0], [1.0, 0, 0], [0.0, 0, 1]))
+        )
+        return axis_angle(roll @ pitch @ yaw)
 
-    def _rotation(self, random: np.random.Generator, count: int) -> np.ndarray:
-        sigma = np.array([self.settings.yaw, self.settings.pitch, self.settings.roll])
-        angles = np.clip(random.standard_normal((count, 3)), -2.2, 2.2) * sigma
-        return Rotation.from_euler("yxz", angles, degrees=True).as_rotvec()
+    def _illumination(self, seed: tf.Tensor, count: int) -> tf.Tensor:
+        """Ambient light and two directional ones from the front hemisphere, `[count, 9, 3]`."""
+        seeds = iter(tf.unstack(tf.random.split(seed, 8)))
 
-    def _illumination(self, random: np.random.Generator, count: int) -> np.ndarray:
-        """Ambient light and two directional ones from the front hemisphere, `(count, 9, 3)`."""
-        coefficients = np.zeros((count, 9, 3))
-        tint = lambda: 1 + self.settings.light_tint * random.standard_normal((count, 1, 3))  # noqa: E731
-        ambient = random.uniform(*self.settings.ambient, (count, 1, 1)) * tint()
-        coefficients[:, :1] = ambient / SH_CONSTANTS[0]
+        def coloured(low: float, high: float) -> tf.Tensor:
+            tint = tf.random.stateless_normal([count, 1, 3], next(seeds))
+            strength = tf.random.stateless_uniform([count, 1, 1], next(seeds), low, high)
+            return strength * (1 + self.settings.light_tint * tint)
+
+        ambient = coloured(*self.settings.ambient) / SH_CONSTANTS[0]
+        coefficients = tf.pad(ambient, [[0, 0], [0, 8], [0, 0]])
         for _ in range(2):
-            direction = random.standard_normal((count, 3)) * (1.0, 0.7, 0.6) + (0, 0.3, 0.6)
-            direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-            strength = 0.7 * random.uniform(*self.settings.directional, (count, 1, 1)) * tint()
-            lobe = (_LOBE * sh_basis(tf.constant(direction)).numpy())[:, :, None]
-            coefficients += strength * lobe
+            direction = tf.random.stateless_normal([count, 3], next(seeds))
+            direction = tf.math.l2_normalize(direction * [1.0, 0.7, 0.6] + [0.0, 0.3, 0.6], -1)
+            strength = 0.7 * coloured(*self.settings.directional)
+            coefficients += strength * (sh_basis(direction) * _LOBE)[:, :, None]
         return coefficients
 
-    def _framing(self, random: np.random.Generator, parts: dict[str, np.ndarray]) -> np.ndarray:
+    def _framing(self, seed: tf.Tensor, parts: dict[str, tf.Tensor], count: int) -> tf.Tensor:
         """Translations that put each face where the crop rule would, give or take the jitter."""
-        count, size = len(parts["rotation"]), self.decoder.image_size
-        focal_length = self.decoder.focal_length
-        translation = np.tile(self.decoder.initial_translation, (count, 1))
-        posed = {name: tf.constant(part, tf.float32) for name, part in parts.items()}
+        size, focal_length = self.decoder.image_size, self.decoder.focal_length
+        start = tf.cast(self.decoder.initial_translation, tf.float32)
+        translation = tf.tile(tf.reshape(start, [1, 3]), [count, 1])
         for _ in range(3):
-            posed["translation"] = tf.constant(translation, tf.float32)
-            landmarks = self.decoder.landmarks(posed).numpy()
-            boxes = np.stack([crop_box(points) for points in landmarks])
-            translation = reframe(translation, boxes, focal_length, size)
-        translation[:, 2] *= np.exp(random.normal(0, self.settings.crop_scale, count))
-        shift = random.normal(0, self.settings.crop_shift, (count, 2))
-        translation[:, :2] += shift * (-translation[:, 2:] / focal_length)
-        return translation
+            landmarks = self.decoder.landmarks({**parts, "translation": translation})
+            translation = reframe(translation, crop_boxes(landmarks), focal_length, size)
+        seeds = tf.random.split(seed)
+        scale = tf.random.stateless_normal([count, 1], seeds[0], 0, self.settings.crop_scale)
+        shift = tf.random.stateless_normal([count, 2], seeds[1], 0, self.settings.crop_shift)
+        depth = translation[:, 2:] * tf.exp(scale)
+        return tf.concat([translation[:, :2] - shift * depth / focal_length, depth], axis=-1)
+
+
+def _picked(samples: np.ndarray | None, modes: int, seed: tf.Tensor, count: int) -> tf.Tensor:
+    """Natural samples `[count, modes]`; normal numbers where there are none."""
+    if samples is None or not len(samples):
+        return tf.random.stateless_normal([count, modes], seed)
+    numbers = tf.random.stateless_uniform([count], seed, 0, len(samples), tf.int32)
+    return tf.gather(tf.constant(samples, tf.float32), numbers)
 
 
 def synthetic_faces(
@@ -134,14 +148,8 @@ def synthetic_faces(
     sampler = FaceSampler(model, decoder, settings)
     painter = FacePainter(model, decoder, settings.hair, settings.supersampling)
 
-    def draw(chunk: np.ndarray) -> np.ndarray:
-        return sampler.draw(CHUNK, (seed, int(chunk)))
-
     def draw_chunk(chunk: tf.Tensor) -> tf.data.Dataset:
-        codes = tf.ensure_shape(
-            tf.numpy_function(draw, [chunk], tf.float32, stateful=False),
-            [CHUNK, sampler.layout.size],
-        )
+        codes = sampler.draw(CHUNK, tf.stack([tf.constant(seed, tf.int64), chunk]))
         numbers = chunk * CHUNK + tf.range(CHUNK, dtype=tf.int64)
         return tf.data.Dataset.from_tensor_slices((codes, numbers))
 
