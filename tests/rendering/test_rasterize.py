@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -198,7 +199,14 @@ def test_far_plane_cuts() -> None:
             "expected float32 or float64, got int",
         ),
         ({"triangles": np.zeros((2, 4), np.int32)}, r"triangles: expected shape \[T, 3\], got"),
-        ({"triangles": np.zeros((2, 3), np.float32)}, "triangles: expected int32, got float32"),
+        (
+            {"triangles": np.zeros((2, 3), np.float32)},
+            "triangles: expected int32 or int64, got float",
+        ),
+        ({"vertices_camera": None}, "vertices_camera: expected a tensor, got None"),
+        ({"focal_length": [1.0, 2.0]}, "focal_length: expected one for each of 1 pictures, got"),
+        ({"principal_point": 4.0}, r"principal_point: expected shape \[B, 2\], got"),
+        ({"height": 8.5}, "height: expected a positive number of pixels, got 8.5"),
         ({"width": 0}, "width: expected a positive number of pixels, got 0"),
         ({"near": 5.0, "far": 2.0}, "near, far: expected 0 < near < far, got 5.0 and 2.0"),
         ({"gradients": "some"}, "gradients: expected 'extended' or 'fixed', got 'some'"),
@@ -211,6 +219,51 @@ def test_errors_name_the_argument(change: dict[str, object], message: str) -> No
     }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         rasterize(**{**arguments, **change})
+
+
+def test_interpolate_names_the_argument() -> None:
+    points = camera_points(np.array([[4.0, 20], [20, 20], [20, 4]]), np.full(3, 100.0))
+    drawn = draw(points, ONE)
+    with pytest.raises(ValueError, match=r"attributes: expected shape \[B, V, C\], got \(3, 3\)"):
+        interpolate(points[0], drawn, ONE)
+    with pytest.raises(ValueError, match=r"attributes: expected 1 pictures, got \(2, 3, 3\)"):
+        interpolate(np.repeat(points, 2, axis=0), drawn, ONE)
+    with pytest.raises(ValueError, match=r"triangles: expected shape \[T, 3\]"):
+        interpolate(points, drawn, np.zeros((1, 4), np.int32))
+    with pytest.raises(ValueError, match="colours: expected one for each of"):
+        render(points, points[:, :2], ONE, FOCAL, (12, 12), 24, 24)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_pictures_with_bad_vertices_and_triangles(value: float, antialiased: bool) -> None:
+    ball, triangles = sphere(1, radius=8.0)
+    vertices = (ball[None] + [0, 0, -40]).astype(np.float32)
+    vertices[0, 3] = value
+    triangles = np.concatenate([triangles, [[0, 1, 99], [-1, 4, 5]]]).astype(np.int32)
+    points, colours = tf.constant(vertices), tf.constant(np.abs(ball[None]), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([points, colours])
+        picture = render(
+            points, colours, triangles, FOCAL, (12, 12), SIZE, SIZE, antialiased=antialiased
+        )
+        loss = tf.reduce_sum(picture**2)
+    assert np.isfinite(picture).all()
+    for gradient in tape.gradient(loss, [points, colours]):
+        assert np.isfinite(tf.convert_to_tensor(gradient)).all()
+
+
+def test_antialiasing_spares_what_passes_behind_the_camera() -> None:
+    """Beside the triangles of a vertex behind the camera nothing is blended."""
+    vertices, triangles = sphere(2, radius=9.0)
+    vertices = vertices[None] + [0, 0, -24.0]
+    vertices[0, int(np.argmax(vertices[0, :, 2]))] = [3, 3, 20]
+    arguments = (tf.ones_like(vertices), triangles, FOCAL, (12.0, 12.0), SIZE, SIZE)
+    sharp = render(tf.constant(vertices), *arguments)[0, :, :, 3].numpy()
+    smooth = render(tf.constant(vertices), *arguments, antialiased=True)[0, :, :, 3].numpy()
+    assert 0.3 < sharp.mean() < 1
+    inner = cv2.erode(sharp, np.ones((3, 3)))
+    np.testing.assert_array_equal(smooth[inner > 0], 1)
 
 
 @pytest.mark.parametrize("traced", [False, True])
@@ -307,3 +360,7 @@ def test_empty_meshes_and_batches() -> None:
     assert empty.triangle_ids.shape == (2, SIZE, SIZE)
     assert not empty.mask.numpy().any()
     assert draw(np.zeros((0, 3, 3), np.float32), ONE).depth.shape == (0, SIZE, SIZE)
+    some = tf.function(
+        draw, input_signature=[tf.TensorSpec([1, 3, 3]), tf.TensorSpec([None, 3], tf.int32)]
+    )
+    assert not some(np.zeros((1, 3, 3)), np.zeros((0, 3), np.int32)).mask.numpy().any()

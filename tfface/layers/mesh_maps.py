@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfface.layers.geometry_layer import GeometryLayer
+from tfface.rendering.checking import INTEGERS, checked, checked_pixels
 from tfface.rendering.rasterize import (
     Gradients,
     Rasterization,
@@ -32,6 +33,9 @@ class MeshMap(GeometryLayer):
             picture; points are then in camera space. None is weak perspective: points are
             (x, y, depth), x and y in pixels of the picture.
         gradients: "fixed" or "extended", as of `rasterize`; Richardson's layer is "fixed".
+
+    Raises:
+        ValueError: an argument has another shape or value; the message names it.
     """
 
     channels: int
@@ -46,9 +50,14 @@ class MeshMap(GeometryLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.triangles = np.asarray(triangles, np.int32)
-        self.height, self.width = int(height), int(width)
+        self.triangles = checked(triangles, "triangles", ("T", 3), INTEGERS).numpy()
+        self.height = checked_pixels(height, "height")
+        self.width = checked_pixels(width, "width")
         self.focal_length = None if focal_length is None else float(focal_length)
+        if self.focal_length is not None and not self.focal_length > 0:
+            raise ValueError(f"focal_length: expected a positive number, got {focal_length!r}")
+        if gradients not in ("extended", "fixed"):
+            raise ValueError(f"gradients: expected 'extended' or 'fixed', got {gradients!r}")
         self.gradients = gradients
 
     def see(self, points: tf.Tensor) -> Rasterization:
@@ -106,7 +115,7 @@ class PNCCRendering(MeshMap):
         super().__init__(triangles, *args, **kwargs)
         self.mean = np.asarray(mean, np.float32)
         low, high = self.mean.min(axis=0), self.mean.max(axis=0)
-        self._codes = (self.mean - low) / (high - low)
+        self._codes = (self.mean - low) / np.where(high > low, high - low, 1)
 
     def call(self, points: tf.Tensor) -> tf.Tensor:
         codes = tf.constant(self._codes, points.dtype)

@@ -14,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfface.rendering.rasterize import Rasterization
+from tfface.rendering.checking import INTEGERS, checked
+from tfface.rendering.rasterize import Rasterization, drawable
 
 _STEPS = 3  # triangles looked through between two pixel centres
+_UNKNOWN = 2.0
 
 
 def edge_neighbours(triangles: ArrayLike) -> np.ndarray:
@@ -27,9 +29,10 @@ def edge_neighbours(triangles: ArrayLike) -> np.ndarray:
     Args:
         triangles: `(T, 3)` vertex numbers.
     """
-    triangles = np.asarray(triangles, np.int64).reshape(-1, 3)
-    count = triangles.max(initial=0) + 1
-    starts, ends = np.roll(triangles, -1, axis=1), np.roll(triangles, -2, axis=1)
+    numbers = np.asarray(triangles, np.int64).reshape(-1, 3)
+    numbers = numbers - numbers.min(initial=0)  # below 0, of no vertex: edges of their own
+    count = numbers.max(initial=0) + 1
+    starts, ends = np.roll(numbers, -1, axis=1), np.roll(numbers, -2, axis=1)
     own, other = (starts * count + ends).reshape(-1), (ends * count + starts).reshape(-1)
     order = np.argsort(own, kind="stable")
     place = np.minimum(np.searchsorted(own, other, sorter=order), max(len(own) - 1, 0))
@@ -47,13 +50,13 @@ def antialias(
     """Blends pixels over silhouettes.
 
     An edge is on the silhouette where the mesh ends or the triangle across turns the other way.
-    It is missed where more than three triangles lie before it, and where surfaces intersect nothing
-    is blended.
+    It is missed where more than three triangles lie before it. Where surfaces intersect, and beside
+    triangles with a vertex that is not finite, nothing is blended.
 
     Args:
         image: `[B, H, W, C]` what was drawn, background included.
         rasterization: of the mesh.
-        pixels: `[B, V, 2]` projected vertices; those behind the camera not finite or anywhere.
+        pixels: `[B, V, 2]` projected vertices; not finite where they are behind the camera.
         triangles: `[T, 3]` vertex numbers.
         neighbours: `[T, 3]` of `edge_neighbours`; computed when the triangles are a constant.
 
@@ -61,14 +64,23 @@ def antialias(
         `[B, H, W, C]`, differentiable in `image` and `pixels`.
 
     Raises:
-        ValueError: if `neighbours` is missing and the triangles are not a constant.
+        ValueError: an argument has another shape or dtype, or `neighbours` is missing and the
+            triangles are not a constant.
     """
-    image, pixels = tf.convert_to_tensor(image), tf.convert_to_tensor(pixels)
+    image = checked(image, "image", ("B", "H", "W", "C"))
+    pixels = checked(pixels, "pixels", ("B", "V", 2))
+    triangles = checked(triangles, "triangles", ("T", 3), INTEGERS)
+    if not image.shape[:3].is_compatible_with(rasterization.triangle_ids.shape):
+        expected = rasterization.triangle_ids.shape
+        raise ValueError(f"image: expected the pixels {expected} drawn, got {image.shape}")
     if neighbours is None:
-        known = tf.get_static_value(tf.convert_to_tensor(triangles))
+        known = tf.get_static_value(triangles)
         if known is None:
             raise ValueError("neighbours: expected edge_neighbours(triangles), got None")
         neighbours = edge_neighbours(known)
+    if triangles.shape[0] == 0:
+        return image
+    triangles = drawable(triangles, tf.shape(pixels)[1])
     outline = _Outline.of(pixels, triangles, neighbours, image)
     channels = tf.shape(image)[3]
     flat, ids = tf.reshape(image, [-1, channels]), tf.reshape(rasterization.triangle_ids, [-1])
@@ -99,7 +111,8 @@ class _Outline:
     Attributes:
         pixels: `[B, V, 2]`.
         triangles, neighbours: `[T, 3]` int64.
-        facing: `[B, T]`: 1 or -1, the sense in which triangles turn in the picture; else 0.
+        facing: `[B, T]`: 1 or -1, the sense in which triangles turn in the picture; 0 for those
+            seen from the side, `_UNKNOWN` for those with a vertex that is not finite.
         height, width: of the picture, int64.
     """
 
@@ -116,11 +129,12 @@ class _Outline:
     ) -> _Outline:
         triangles, neighbours = tf.cast(triangles, tf.int64), tf.cast(neighbours, tf.int64)
         corners = tf.gather(tf.stop_gradient(pixels), triangles, axis=1)
+        pixels = tf.where(tf.math.is_finite(pixels), pixels, 0)  # for finite gradients
         (ax, ay), (bx, by) = (
             tf.unstack(corners[:, :, k] - corners[:, :, 0], axis=-1) for k in (1, 2)
         )
         area = ax * by - ay * bx
-        facing = tf.where(tf.math.is_nan(area), tf.zeros_like(area), tf.sign(area))
+        facing = tf.where(tf.math.is_finite(area), tf.sign(area), _UNKNOWN)
         height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[1:3])
         return cls(pixels, triangles, neighbours, facing, height, width)
 
@@ -136,9 +150,9 @@ class _Outline:
         0.5, which blends nothing, where it does not end.
         """
         end = tf.fill(tf.shape(near), tf.constant(0.5, self.pixels.dtype))
-        on_the_way = tf.fill(tf.shape(near), True)
         picture = self.place(near)[2]
         own = self._sense(picture, triangle)
+        on_the_way = tf.not_equal(own[:, 0], _UNKNOWN)
         for _ in range(_STEPS):
             start, stop = (own * self._areas(triangle, number) for number in (near, far))
             leaves = (stop <= 0) & (start > stop)
@@ -148,8 +162,9 @@ class _Outline:
             on_the_way &= tf.reduce_any(first, axis=1)
             across = tf.reduce_max(tf.where(first, tf.gather(self.neighbours, triangle), -1), 1)
             triangle = tf.where(across < 0, triangle, across)
-            ends = (across < 0) | tf.not_equal(self._sense(picture, triangle), own)[:, 0]
-            ends &= on_the_way
+            sense = self._sense(picture, triangle)[:, 0]
+            on_the_way &= tf.not_equal(sense, _UNKNOWN)
+            ends = ((across < 0) | tf.not_equal(sense, own[:, 0])) & on_the_way
             end = tf.where(ends, tf.reduce_sum(tf.where(first, way, 0), axis=1), end)
             on_the_way &= ~ends
         return end

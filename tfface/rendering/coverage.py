@@ -10,7 +10,8 @@ values on a common edge, so that no pixel falls between them.
 Triangles are tried on square windows of pixels. Most triangles of a head fit into a window of 2, 3
 or 6 pixels on a side; the boxes of the others are paved with the largest. Windows are drawn in
 portions, which bounds the memory and gives them static shapes, so that XLA can compile the loop.
-Each pixel keeps the least 64-bit number of (order, triangle), which decides ties as well.
+Each pixel keeps the least 64-bit number of (order, triangle), which decides ties as well; the order
+is in it with the 24 bits of float32.
 """
 
 from __future__ import annotations

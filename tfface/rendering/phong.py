@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfface.rendering.checking import checked
+
 
 def phong_shading(
     points: tf.Tensor,
@@ -36,8 +38,25 @@ def phong_shading(
 
     Returns:
         `[B, ..., 3]` colours, not clipped. Gradients are finite everywhere.
+
+    Raises:
+        ValueError: an argument has another shape or dtype; the message names it.
     """
-    points, normals = tf.convert_to_tensor(points), tf.convert_to_tensor(normals)
+    points = checked(points, "points", ("B", "...", 3))
+    normals = checked(normals, "normals", ("B", "...", 3), like=points)
+    diffuse = checked(diffuse, "diffuse", ("B", "...", 3), like=points)
+    light_positions = checked(light_positions, "light_positions", ("B", "L", 3), like=points)
+    light_colours = checked(light_colours, "light_colours", ("B", "L", 3), like=points)
+    for name, value in (("normals", normals), ("diffuse", diffuse)):
+        if not value.shape.is_compatible_with(points.shape):
+            raise ValueError(
+                f"{name}: expected the shape of points {points.shape}, got {value.shape}"
+            )
+    if not light_colours.shape.is_compatible_with(light_positions.shape):
+        raise ValueError(
+            f"light_colours: expected one for each light {light_positions.shape}, got "
+            f"{light_colours.shape}"
+        )
     shape = tf.shape(points)
     flat = [tf.reshape(x, [shape[0], -1, 3]) for x in (points, normals, diffuse)]
     points, normals, diffuse = flat[0], tf.math.l2_normalize(flat[1], -1, 1e-20), flat[2]

@@ -16,10 +16,13 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from tfface.rendering.checking import FLOATS, INTEGERS, checked, checked_pixels
 from tfface.rendering.compiling import compiled
 from tfface.rendering.coverage import Frame, nearest_triangles
 
 Gradients = Literal["extended", "fixed"]
+NEAR = 1.0  # mm: surfaces nearer than this are not drawn
+_NUMBERS = (*FLOATS, *INTEGERS)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def rasterize(
     principal_point: tf.Tensor | tuple[float, float],
     height: int,
     width: int,
-    near: float = 1.0,
+    near: float = NEAR,
     far: float = float("inf"),
     cull_back_faces: bool = True,
     gradients: Gradients = "extended",
@@ -90,13 +93,12 @@ def rasterize(
     Raises:
         ValueError: an argument has another shape, dtype or value; the message names it.
     """
-    vertices = _checked(vertices_camera, triangles, 3, "vertices_camera")
-    _check_size(height, width)
+    vertices, triangles = _mesh(vertices_camera, triangles, 3, "vertices_camera")
+    focal = _of_pictures(focal_length, "focal_length", (), vertices)
+    centre = _of_pictures(principal_point, "principal_point", (2,), vertices)
     if not 0 < near < far:
         raise ValueError(f"near, far: expected 0 < near < far, got {near!r} and {far!r}")
     x, y, z = tf.unstack(vertices, axis=-1)
-    focal = tf.reshape(tf.cast(focal_length, vertices.dtype), [-1, 1])
-    centre = tf.reshape(tf.cast(principal_point, vertices.dtype), [-1, 2])
     homogeneous = tf.stack([focal * x - centre[:, :1] * z, -focal * y - centre[:, 1:] * z, -z], -1)
     # 1 / w is linear in the picture, so that -1 / w orders as w does.
     limits = (-1.0 / near, -1.0 / far)
@@ -126,8 +128,8 @@ def rasterize_clip_space(
     Raises:
         ValueError: an argument has another shape, dtype or value; the message names it.
     """
-    vertices = _checked(vertices_clip, triangles, 4, "vertices_clip")
-    _check_size(height, width)
+    vertices, triangles = _mesh(vertices_clip, triangles, 4, "vertices_clip")
+    height, width = checked_pixels(height, "height"), checked_pixels(width, "width")
     x, y, z, w = tf.unstack(vertices, axis=-1)
     homogeneous = tf.stack([(w + x) * (width / 2), (w - y) * (height / 2), w], axis=-1)
     limits = (-1.0, 1.0)
@@ -151,13 +153,13 @@ def rasterize_orthographic(
     Raises:
         ValueError: an argument has another shape, dtype or value; the message names it.
     """
-    vertices = _checked(vertices_image, triangles, 3, "vertices_image")
-    _check_size(height, width)
+    vertices, triangles = _mesh(vertices_image, triangles, 3, "vertices_image")
     x, y, z = tf.unstack(vertices, axis=-1)
     limits = (-float("inf"), float("inf"))
+    x = tf.where(tf.math.is_finite(z), x, float("nan"))  # at no depth: a vertex that is missing
     homogeneous = tf.stack([x, y, tf.ones_like(z)], axis=-1)
     seen = _rasterize(homogeneous, z, triangles, limits, height, width, cull_back_faces, gradients)
-    depth = interpolate(vertices[..., 2:], seen, tf.convert_to_tensor(triangles))[..., 0]
+    depth = interpolate(vertices[..., 2:], seen, triangles)[..., 0]
     return Rasterization(seen.triangle_ids, seen.barycentrics, depth)
 
 
@@ -173,10 +175,16 @@ def interpolate(
 
     Returns:
         `[B, H, W, C]`, zero on the background.
+
+    Raises:
+        ValueError: an argument has another shape or dtype; the message names it.
     """
-    attributes = tf.convert_to_tensor(attributes)
+    attributes = checked(attributes, "attributes", ("B", "V", "C"))
     ids = rasterization.triangle_ids
-    triangles = _drawable(triangles, tf.shape(attributes)[1])
+    if not ids.shape[:1].is_compatible_with(attributes.shape[:1]):
+        raise ValueError(f"attributes: expected {ids.shape[0]} pictures, got {attributes.shape}")
+    triangles = checked(triangles, "triangles", ("T", 3), INTEGERS)
+    triangles = drawable(triangles, tf.shape(attributes)[1])
 
     @tf.custom_gradient
     def blend(attributes: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, Any]:
@@ -204,7 +212,8 @@ def _rasterize(
     """The common part; arguments as of `nearest_triangles`."""
     if gradients not in ("extended", "fixed"):
         raise ValueError(f"gradients: expected 'extended' or 'fixed', got {gradients!r}")
-    triangles = _drawable(triangles, tf.shape(homogeneous)[1])
+    height, width = checked_pixels(height, "height"), checked_pixels(width, "width")
+    triangles = drawable(triangles, tf.shape(homogeneous)[1])
     frame = Frame(height, width, *limits, cull_back_faces)
     fixed = tf.stop_gradient(homogeneous), tf.stop_gradient(order)
     ids = nearest_triangles(*fixed, triangles, frame)
@@ -339,32 +348,30 @@ def _dot(a: Sequence[tf.Tensor], b: Sequence[tf.Tensor]) -> tf.Tensor:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def _checked(vertices: Any, triangles: Any, size: int, name: str) -> tf.Tensor:
-    vertices, triangles = tf.convert_to_tensor(vertices), tf.convert_to_tensor(triangles)
-    if vertices.dtype not in (tf.float32, tf.float64):
-        raise ValueError(f"{name}: expected float32 or float64, got {vertices.dtype.name}")
-    if vertices.shape.rank != 3 or vertices.shape[2] != size:
-        raise ValueError(f"{name}: expected shape [B, V, {size}], got {vertices.shape}")
-    if triangles.dtype not in (tf.int32, tf.int64):
-        raise ValueError(f"triangles: expected int32, got {triangles.dtype.name}")
-    if triangles.shape.rank != 2 or triangles.shape[1] != 3:
-        raise ValueError(f"triangles: expected shape [T, 3], got {triangles.shape}")
-    return vertices
+def _mesh(vertices: Any, triangles: Any, size: int, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    triangles = checked(triangles, "triangles", ("T", 3), INTEGERS)
+    return checked(vertices, name, ("B", "V", size)), triangles
 
 
-def _drawable(triangles: Any, count: tf.Tensor) -> tf.Tensor:
+def _of_pictures(value: Any, name: str, shape: tuple[int, ...], vertices: tf.Tensor) -> tf.Tensor:
+    """`[B or 1, ...]` of what is given for each picture or for all."""
+    for_all = not isinstance(value, (int, float)) and len(tf.convert_to_tensor(value).shape)
+    value = checked(value, name, ("B", *shape) if for_all != len(shape) else shape, _NUMBERS)
+    if value.shape.rank > len(shape) and not vertices.shape[:1].is_compatible_with(value.shape[:1]):
+        raise ValueError(
+            f"{name}: expected one for each of {vertices.shape[0]} pictures, got {value.shape}"
+        )
+    return tf.reshape(tf.cast(value, vertices.dtype), [-1, *(shape or (1,))])
+
+
+def drawable(triangles: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """int32, with a point, of which nothing is seen, for what is not among `count` vertices.
 
     At least one, since nothing can be read from none.
     """
-    triangles = tf.cast(triangles, tf.int32)
-    if triangles.shape[0] == 0:
-        return tf.zeros([1, 3], tf.int32)
+    count = tf.cast(count, triangles.dtype)
     exists = tf.reduce_all((triangles >= 0) & (triangles < count), axis=1, keepdims=True)
-    return tf.where(exists, triangles, 0)
-
-
-def _check_size(height: int, width: int) -> None:
-    for name, value in (("height", height), ("width", width)):
-        if not value > 0:
-            raise ValueError(f"{name}: expected a positive number of pixels, got {value!r}")
+    triangles = tf.cast(tf.where(exists, triangles, 0), tf.int32)
+    if triangles.shape[0]:
+        return triangles
+    return tf.concat([triangles, tf.zeros([1, 3], tf.int32)], axis=0)

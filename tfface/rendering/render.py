@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfface.rendering.antialias import antialias
 from tfface.rendering.cameras import perspective_projection
-from tfface.rendering.rasterize import interpolate, rasterize
+from tfface.rendering.checking import checked
+from tfface.rendering.rasterize import NEAR, interpolate, rasterize
 
 
 def render(
@@ -43,12 +44,19 @@ def render(
     Raises:
         ValueError: an argument has another shape, dtype or value; the message names it.
     """
-    seen = rasterize(vertices_camera, triangles, focal_length, principal_point, height, width)
+    vertices = checked(vertices_camera, "vertices_camera", ("B", "V", 3))
+    colours = checked(colours, "colours", ("B", "V", "C"))
+    if not vertices.shape[:2].is_compatible_with(colours.shape[:2]):
+        raise ValueError(f"colours: expected one for each of {vertices.shape}, got {colours.shape}")
+    seen = rasterize(vertices, triangles, focal_length, principal_point, height, width)
     surface = interpolate(colours, seen, triangles)
     mask = seen.mask[..., None]
     picture = tf.where(mask, surface, tf.cast(background, surface.dtype))
     picture = tf.concat([picture, tf.cast(mask, surface.dtype)], axis=-1)
     if not antialiased:
         return picture
-    pixels = perspective_projection(vertices_camera, focal_length, principal_point)
+    ahead = tf.reduce_all(tf.math.is_finite(vertices), axis=-1) & (vertices[..., 2] <= -NEAR)
+    safe = tf.where(ahead[..., None], vertices, tf.constant([0.0, 0, -1], vertices.dtype))
+    pixels = perspective_projection(safe, focal_length, principal_point)
+    pixels = tf.where(ahead[..., None], pixels, float("nan"))
     return antialias(picture, seen, pixels, triangles, neighbours)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfface.rendering.checking import checked
+
 
 def tone_map(
     image: tf.Tensor, gamma: tf.Tensor | float = 1 / 2.2, white: tf.Tensor | float | None = None
@@ -17,10 +19,18 @@ def tone_map(
 
     Returns:
         `[B, H, W, C]` in [0, 1].
+
+    Raises:
+        ValueError: an argument has another shape or value; the message names it.
     """
-    image = tf.convert_to_tensor(image)
+    image = checked(image, "image", ("B", "H", "W", "C"))
+    if isinstance(gamma, (int, float)) and not gamma > 0:
+        raise ValueError(f"gamma: expected a number above 0, got {gamma!r}")
     if white is None:
         white = tf.reduce_max(image, axis=[1, 2, 3])
-    scaled = tf.math.divide_no_nan(image, tf.reshape(tf.cast(white, image.dtype), [-1, 1, 1, 1]))
+    white = tf.cast(white, image.dtype)
+    if white.shape.rank and not image.shape[:1].is_compatible_with(white.shape):
+        raise ValueError(f"white: expected a number or shape {image.shape[:1]}, got {white.shape}")
+    scaled = tf.math.divide_no_nan(image, tf.reshape(white, [-1, 1, 1, 1]))
     lit = scaled > 0
     return tf.where(lit, tf.minimum(tf.where(lit, scaled, 1) ** gamma, 1), 0)

@@ -7,7 +7,8 @@ Programs written for that library change one import:
 Names, arguments, defaults and conventions are that library's (Genova et al. 2018), not those of
 `tfface`: world units are free, a triangle faces the viewer when its corners run clockwise (none is
 left out for facing away), and what `rasterize_triangles` returns has its first row at the bottom.
-What differs: sizes may be unknown until a graph runs; a pixel centre on the edge between two
+Euler angles are in radians. What differs: numbers of pictures and vertices may be unknown until a
+graph runs; a pixel centre on the edge between two
 triangles belongs to one of them (there, to the later); z-buffers have no gradient in both.
 """
 

@@ -6,6 +6,8 @@ import math
 
 import tensorflow as tf
 
+from tfface.rendering.checking import checked
+
 _DEGENERATE = 1e-6
 
 
@@ -90,12 +92,10 @@ def transform_homogeneous(matrices: tf.Tensor, vertices: tf.Tensor) -> tf.Tensor
         `[B, N, 4]` homogeneous points.
 
     Raises:
-        ValueError: if the rank of either is not 3.
+        ValueError: if either has another shape.
     """
-    for name, value in (("matrices", matrices), ("vertices", vertices)):
-        if len(value.shape) != 3:
-            raise ValueError(f"{name}: expected 3 dimensions, got shape {value.shape}")
-    vertices = tf.convert_to_tensor(vertices)
+    matrices = checked(matrices, "matrices", ("B", 4, 4))
+    vertices = checked(vertices, "vertices", ("B", "N", 3), like=matrices)
     homogeneous = tf.concat([vertices, tf.ones_like(vertices[..., :1])], axis=-1)
     return tf.matmul(homogeneous, matrices, transpose_b=True)
 

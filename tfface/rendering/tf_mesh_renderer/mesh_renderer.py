@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfface.rendering.checking import checked
 from tfface.rendering.tf_mesh_renderer import camera_utils, rasterize_triangles
 from tfface.rendering.tone_mapping import tone_map
 
@@ -126,22 +127,24 @@ def mesh_renderer(
         ValueError: an argument has another shape, or one of specular_colors and
             shininess_coefficients comes without the other; the message names it.
     """
-    batched = {
-        "vertices": vertices,
-        "normals": normals,
-        "diffuse_colors": diffuse_colors,
-        "light_positions": light_positions,
-        "light_intensities": light_intensities,
-    }
-    for name, value in batched.items():
-        if len(value.shape) != 3 or value.shape[2] != 3:
-            raise ValueError(f"{name}: expected shape [batch_size, n, 3], got {value.shape}")
+    vertices, normals, diffuse_colors, light_positions, light_intensities = (
+        _floats(value, name, ("batch_size", "n", 3))
+        for name, value in (
+            ("vertices", vertices),
+            ("normals", normals),
+            ("diffuse_colors", diffuse_colors),
+            ("light_positions", light_positions),
+            ("light_intensities", light_intensities),
+        )
+    )
+    _same("normals", normals, vertices)
+    _same("diffuse_colors", diffuse_colors, vertices)
+    _same("light_intensities", light_intensities, light_positions)
     if (specular_colors is None) != (shininess_coefficients is None):
         raise ValueError(
             "specular_colors, shininess_coefficients: expected both or neither, got "
             f"{_given(specular_colors)} and {_given(shininess_coefficients)}"
         )
-    vertices = tf.convert_to_tensor(vertices, tf.float32)
     batch = tf.shape(vertices)[0]
     eye = _per_image(camera_position, 3, batch, "camera_position")
     center = _per_image(camera_lookat, 3, batch, "camera_lookat")
@@ -154,11 +157,13 @@ def mesh_renderer(
     ]
     attributes = [normals, vertices, diffuse_colors]
     if specular_colors is not None:
+        specular_colors = _floats(specular_colors, "specular_colors", ("batch_size", "n", 3))
+        _same("specular_colors", specular_colors, vertices)
         attributes.append(specular_colors)
         shininess = tf.convert_to_tensor(shininess_coefficients, tf.float32)
         if shininess.shape.rank == 2:
             attributes.append(shininess[..., None])
-    attributes = tf.concat([tf.cast(value, tf.float32) for value in attributes], axis=2)
+    attributes = tf.concat(attributes, axis=2)
     projection = camera_utils.perspective(image_width / image_height, *lens)
     camera = tf.matmul(projection, camera_utils.look_at(eye, center, up))
     background = [-1.0] * attributes.shape[2]
@@ -180,12 +185,25 @@ def mesh_renderer(
         normals=tf.nn.l2_normalize(pixels[..., :3], axis=-1),
         alphas=tf.cast(tf.reduce_any(diffuse >= 0, axis=-1), tf.float32),
         pixel_positions=pixels[..., 3:6],
-        light_positions=tf.convert_to_tensor(light_positions, tf.float32),
-        light_intensities=tf.convert_to_tensor(light_intensities, tf.float32),
+        light_positions=light_positions,
+        light_intensities=light_intensities,
         diffuse_colors=diffuse,
         ambient_color=ambient_color,
         **options,
     )
+
+
+def _floats(value: Any, name: str, shape: tuple[Any, ...]) -> tf.Tensor:
+    try:
+        value = tf.cast(value, tf.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected numbers, got {value!r}") from error
+    return checked(value, name, shape)
+
+
+def _same(name: str, value: tf.Tensor, other: tf.Tensor) -> None:
+    if not value.shape.is_compatible_with(other.shape):
+        raise ValueError(f"{name}: expected shape {other.shape}, got {value.shape}")
 
 
 def _per_image(value: Any, size: int | None, batch: tf.Tensor, name: str) -> tf.Tensor:

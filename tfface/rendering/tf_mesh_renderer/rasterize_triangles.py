@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -67,16 +68,23 @@ def rasterize_clip_space(
     return tf.where(seen.mask[..., None], pixels, tf.cast(background_value, pixels.dtype))
 
 
+class _Buffers(NamedTuple):
+    barycentric_coordinates: tf.Tensor
+    triangle_ids: tf.Tensor
+    z_buffer: tf.Tensor
+
+
 def _kernel(
     vertices: tf.Tensor, triangles: tf.Tensor, image_width: int, image_height: int
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> _Buffers:
     """The op: clip-space vertices `[V, 4]` of one mesh -> barycentrics `[H, W, 3]`, triangle ids
     `[H, W]` (0 where nothing is seen) and z-buffer `[H, W]` (1 there, without gradient)."""
     vertices, triangles = tf.convert_to_tensor(vertices), tf.convert_to_tensor(triangles)
     seen = _rasterize(_upside_down(vertices[None]), triangles, image_height, image_width)
     z = interpolate(vertices[None, :, 2:3], seen, triangles)[..., 0]
     z_buffer = tf.where(seen.mask, z / tf.where(seen.mask, seen.depth, 1.0), 1.0)
-    return seen.barycentrics[0], tf.maximum(seen.triangle_ids[0], 0), tf.stop_gradient(z_buffer[0])
+    ids = tf.maximum(seen.triangle_ids[0], 0)
+    return _Buffers(seen.barycentrics[0], ids, tf.stop_gradient(z_buffer[0]))
 
 
 rasterize_triangles_module = SimpleNamespace(rasterize_triangles=_kernel)
