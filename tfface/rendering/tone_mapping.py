@@ -28,9 +28,9 @@ def tone_map(
         raise ValueError(f"gamma: expected a number above 0, got {gamma!r}")
     if white is None:
         white = tf.reduce_max(image, axis=[1, 2, 3])
-    white = tf.cast(white, image.dtype)
-    if white.shape.rank and not image.shape[:1].is_compatible_with(white.shape):
-        raise ValueError(f"white: expected a number or shape {image.shape[:1]}, got {white.shape}")
-    scaled = tf.math.divide_no_nan(image, tf.reshape(white, [-1, 1, 1, 1]))
+    level = tf.cast(white, image.dtype)
+    if level.shape.rank and not image.shape[:1].is_compatible_with(level.shape):
+        raise ValueError(f"white: expected a number or shape {image.shape[:1]}, got {level.shape}")
+    scaled = tf.math.divide_no_nan(image, tf.reshape(level, [-1, 1, 1, 1]))
     lit = scaled > 0
     return tf.where(lit, tf.minimum(tf.where(lit, scaled, 1) ** gamma, 1), 0)
