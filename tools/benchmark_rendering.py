@@ -1,6 +1,6 @@
 """Times the renderer, forward and with the gradient on vertices and colours.
 
-    python tools/benchmark_rendering.py --size small --output DIR
+    python tools/benchmark_rendering.py --size small --output DIR [--seed N]
 
 Each row draws a bumpy head that fills three quarters of the frame: camera-space vertices and three
 colours a vertex -> a picture. Beside tfface run, where they are installed (`pip install numba
@@ -12,7 +12,7 @@ Repeats are interleaved, so that a busy machine slows all of them; medians are c
 MiB is by how much the peak memory of a process that only draws a row exceeds that of one which
 draws a mesh of 72 vertices (Linux).
 
-Prints a Markdown table and writes DIR/results.json.
+Prints a Markdown table and writes DIR/results.json and configuration.json.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time the renderer.")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the repeats")
     options = parser.parse_args()
     try:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -56,22 +57,23 @@ def main() -> int:
         return fail("benchmark_rendering", error)
     load_tensorflow_quietly()
     rows, repeats = SIZES[options.size]
-    results = [measure(row, repeats) for row in tqdm(rows, unit="row")]
+    results = [measure(row, repeats, options.seed) for row in tqdm(rows, unit="row")]
     print(table(results))
-    text = json.dumps({"repeats": repeats, "rows": results, **machine()}, indent=1)
+    configuration = {"size": options.size, "repeats": repeats, "seed": options.seed, **machine()}
     try:
-        (options.output / "results.json").write_text(text + "\n")
+        for file, content in (("results", flat(results)), ("configuration", configuration)):
+            (options.output / f"{file}.json").write_text(json.dumps(content, indent=1) + "\n")
     except OSError as error:
         return fail("benchmark_rendering", error)
     return 0
 
 
-def measure(case: tuple[int, int, int], repeats: int) -> dict[str, Any]:
+def measure(case: tuple[int, int, int], repeats: int, seed: int = 0) -> dict[str, Any]:
     """Median milliseconds of every renderer: `{name: [forward, both]}` beside the row's numbers."""
     _, size, batch = case
     arguments = scene(*case)
     points, triangles, colours, focal, _ = arguments
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     renderers = {"tfface": tfface_renderer(*arguments)}
     if importlib.util.find_spec("numba"):
         renderers["numba"] = numba_renderer(*arguments)
@@ -168,6 +170,19 @@ def numba_renderer(
         return backward(*arguments, ids, weights, on_picture)
 
     return lambda: forward(*arguments, size), both
+
+
+def flat(results: list[dict[str, Any]]) -> dict[str, float]:
+    """Names such as "milliseconds.tfface.forward.16512_vertices.224_px.batch_8" -> numbers."""
+    numbers = {}
+    for row in results:
+        case = f"{row['vertices']}_vertices.{row['size']}_px.batch_{row['batch']}"
+        numbers[f"mib.{case}"] = row["mib"]
+        for name, times in row["milliseconds"].items():
+            peer = name.replace(", ", "_")
+            for direction, time_taken in zip(("forward", "both"), times, strict=True):
+                numbers[f"milliseconds.{peer}.{direction}.{case}"] = time_taken
+    return numbers
 
 
 def table(results: list[dict[str, Any]]) -> str:

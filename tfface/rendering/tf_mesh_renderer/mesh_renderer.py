@@ -10,6 +10,8 @@ from tfface.rendering.checking import checked
 from tfface.rendering.tf_mesh_renderer import camera_utils, rasterize_triangles
 from tfface.rendering.tone_mapping import tone_map
 
+_EACH = ("batch_size", "n", 3)
+
 
 def phong_shader(
     normals: tf.Tensor,
@@ -127,19 +129,11 @@ def mesh_renderer(
         ValueError: an argument has another shape, or one of specular_colors and
             shininess_coefficients comes without the other; the message names it.
     """
-    vertices, normals, diffuse_colors, light_positions, light_intensities = (
-        _floats(value, name, ("batch_size", "n", 3))
-        for name, value in (
-            ("vertices", vertices),
-            ("normals", normals),
-            ("diffuse_colors", diffuse_colors),
-            ("light_positions", light_positions),
-            ("light_intensities", light_intensities),
-        )
-    )
-    _same("normals", normals, vertices)
-    _same("diffuse_colors", diffuse_colors, vertices)
-    _same("light_intensities", light_intensities, light_positions)
+    vertices = _floats(vertices, "vertices", _EACH)
+    normals = _like(vertices, normals, "normals")
+    diffuse_colors = _like(vertices, diffuse_colors, "diffuse_colors")
+    light_positions = _floats(light_positions, "light_positions", _EACH)
+    light_intensities = _like(light_positions, light_intensities, "light_intensities")
     if (specular_colors is None) != (shininess_coefficients is None):
         raise ValueError(
             "specular_colors, shininess_coefficients: expected both or neither, got "
@@ -157,9 +151,7 @@ def mesh_renderer(
     ]
     attributes = [normals, vertices, diffuse_colors]
     if specular_colors is not None:
-        specular_colors = _floats(specular_colors, "specular_colors", ("batch_size", "n", 3))
-        _same("specular_colors", specular_colors, vertices)
-        attributes.append(specular_colors)
+        attributes.append(_like(vertices, specular_colors, "specular_colors"))
         shininess = tf.convert_to_tensor(shininess_coefficients, tf.float32)
         if shininess.shape.rank == 2:
             attributes.append(shininess[..., None])
@@ -201,9 +193,11 @@ def _floats(value: Any, name: str, shape: tuple[Any, ...]) -> tf.Tensor:
     return checked(value, name, shape)
 
 
-def _same(name: str, value: tf.Tensor, other: tf.Tensor) -> None:
+def _like(other: tf.Tensor, value: Any, name: str) -> tf.Tensor:
+    value = _floats(value, name, _EACH)
     if not value.shape.is_compatible_with(other.shape):
         raise ValueError(f"{name}: expected shape {other.shape}, got {value.shape}")
+    return value
 
 
 def _per_image(value: Any, size: int | None, batch: tf.Tensor, name: str) -> tf.Tensor:
