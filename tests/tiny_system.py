@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.config import Config, DataConfig, OptimizerConfig
+from tfface.config import Config, DataConfig
 from tfface.systems.base import FaceSystem
 
 VERTICES = 5
@@ -61,8 +61,8 @@ class TinySystem(FaceSystem):
     def topology(self) -> dict[str, np.ndarray]:
         return {"triangles": self.triangles}
 
-    def make_optimizer(self, config: OptimizerConfig, total_steps: int) -> keras.Optimizer:
-        return keras.optimizers.Adam(config.learning_rate)
+    def make_optimizer(self, config: Config) -> keras.Optimizer:
+        return keras.optimizers.Adam(config.optimizer.learning_rate)
 
     def make_datasets(
         self, config: DataConfig, batch_size: int, seed: int, first_step: int = 0

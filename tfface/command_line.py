@@ -53,6 +53,13 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{program}: {message} (--help lists the options)\n")
 
 
+def whole_number(text: str) -> int:
+    """Type of an argument: a whole number from 1 up."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
+    return int(text)
+
+
 def fail(program: str, error: BaseException) -> int:
     """Tells an error in one line on stderr; returns the exit status 2."""
     message = " ".join(str(error).split()) or type(error).__name__

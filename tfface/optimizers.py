@@ -90,6 +90,39 @@ class PartSGD(PartRates, keras.optimizers.SGD):
     """Gradient descent with `multipliers`."""
 
 
+@keras.saving.register_keras_serializable(package="tfface")
+class Consecutive(keras.optimizers.schedules.LearningRateSchedule):
+    """Schedules one after the other, each counting its own steps.
+
+    Args:
+        schedules: Numbers or schedules of Keras.
+        lengths: Steps of all but the last, which stays.
+    """
+
+    def __init__(self, schedules: Sequence[Any], lengths: Sequence[int]) -> None:
+        self.schedules, self.lengths = list(schedules), [int(length) for length in lengths]
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        rates, past, stage = [], 0, tf.zeros([], tf.int32)
+        for schedule, length in zip(self.schedules, [*self.lengths, 0], strict=True):
+            own = tf.maximum(step - past, 0.0)
+            rates.append(tf.cast(schedule(own) if callable(schedule) else schedule, tf.float32))
+            past += length
+            if len(rates) < len(self.schedules):
+                stage += tf.cast(step >= past, tf.int32)
+        return tf.gather(tf.stack(rates), stage)
+
+    def get_config(self) -> dict[str, Any]:
+        schedules = [keras.saving.serialize_keras_object(schedule) for schedule in self.schedules]
+        return {"schedules": schedules, "lengths": self.lengths}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Consecutive:
+        schedules = map(keras.saving.deserialize_keras_object, config["schedules"])
+        return cls(list(schedules), config["lengths"])
+
+
 OPTIMIZERS = {"adam": PartAdam, "adamw": PartAdamW, "adadelta": PartAdadelta, "sgd": PartSGD}
 FINAL_RATES = {"constant": 1.0, "cosine": 0.0}  # in units of the highest rate
 
@@ -102,6 +135,7 @@ def make_optimizer(
     warmup_steps: int = 0,
     multipliers: Mapping[str, float] | None = None,
     clip_norm: float | None = None,
+    later: Sequence[tuple[int, float]] | None = None,
 ) -> keras.Optimizer:
     """Builds an optimiser.
 
@@ -113,6 +147,9 @@ def make_optimizer(
         warmup_steps: Steps of linear increase from zero at the start.
         multipliers: As in `PartRates`.
         clip_norm: Largest global norm of a gradient; None does not clip.
+        later: Steps and highest rate of each stage that follows; the schedule starts again with
+            each, without another warm-up. A run that may get such stages gives an empty list, as
+            the optimiser's variables are others without.
 
     Raises:
         ValueError: if the name or the schedule is unknown.
@@ -121,13 +158,21 @@ def make_optimizer(
         raise ValueError(f"name: expected one of {', '.join(OPTIMIZERS)}, got {name!r}")
     if schedule not in FINAL_RATES:
         raise ValueError(f"schedule: expected one of {', '.join(FINAL_RATES)}, got {schedule!r}")
-    rate: Any = learning_rate
-    if schedule == "cosine" or warmup_steps:
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup_steps else learning_rate,
-            decay_steps=max(1, total_steps - warmup_steps),
-            alpha=FINAL_RATES[schedule],
-            warmup_target=learning_rate if warmup_steps else None,
-            warmup_steps=warmup_steps,
-        )
+    rate = _schedule(learning_rate, total_steps, schedule, warmup_steps)
+    if later is not None:
+        schedules = [rate, *(_schedule(other, steps, schedule) for steps, other in later)]
+        rate = Consecutive(schedules, [total_steps, *(steps for steps, _ in later)][: len(later)])
     return OPTIMIZERS[name](rate, multipliers=multipliers, global_clipnorm=clip_norm)
+
+
+def _schedule(rate: float, steps: int, schedule: str, warmup_steps: int = 0) -> Any:
+    """A number, or a schedule of Keras."""
+    if schedule == "constant" and not warmup_steps:
+        return rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else rate,
+        decay_steps=max(1, steps - warmup_steps),
+        alpha=FINAL_RATES[schedule],
+        warmup_target=rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )

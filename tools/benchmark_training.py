@@ -151,7 +151,7 @@ def make_steps(
     """Traces and runs once the three training steps; they share the encoder and the optimiser."""
     import tensorflow as tf
 
-    optimizer = system.make_optimizer(config.optimizer, total_steps=1)
+    optimizer = system.make_optimizer(config)
     system(batch[0][:1])
     optimizer.build(system.trainable_variables)
 

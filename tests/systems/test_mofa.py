@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import DataConfig, LossesConfig, SyntheticConfig, load_config
+from tfface.config import DataConfig, MoFALossesConfig, SyntheticConfig, load_config
 from tfface.data.crop import crop_box
 from tfface.exported_model import ExportedModel
 from tfface.morphable.default import load_default_face_model
@@ -24,7 +24,7 @@ SIZE = 64
 @pytest.fixture(scope="module")
 def system() -> MoFA:
     model = load_default_face_model("coarse")
-    return MoFA.of_model(model, SIZE, losses=LossesConfig(landmark=1.0, supervision=0.1))
+    return MoFA.of_model(model, SIZE, losses=MoFALossesConfig(landmark=1.0, supervision=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_face_model_without_a_part_trains_and_exports(lacking: str, tmp_path) 
     model = load_default_face_model("coarse")
     nothing = {lacking: getattr(model, lacking)[..., :0], f"{lacking}_samples": None}
     model = dataclasses.replace(model, control=None, **nothing)
-    system = MoFA.of_model(model, SIZE, losses=LossesConfig(supervision=1.0))
+    system = MoFA.of_model(model, SIZE, losses=MoFALossesConfig(supervision=1.0))
     system.compile(optimizer=keras.optimizers.Adam(1e-3))
     data = DataConfig(synthetic=SyntheticConfig(corpus=4, supersampling=1))
     history = system.fit(system.make_datasets(data, 4, seed=0)[0].take(2), verbose=0).history
@@ -140,7 +140,7 @@ def test_the_papers_optimizer_slows_the_depth(repository: Path, batch) -> None:
 
 def test_a_term_with_weight_zero_is_not_computed(batch) -> None:
     images, targets = batch
-    losses = LossesConfig(landmark=0.0, supervision=0.0, photometric=1.0)
+    losses = MoFALossesConfig(landmark=0.0, supervision=0.0, photometric=1.0)
     system = MoFA.of_model(load_default_face_model("coarse"), SIZE, losses=losses)
     spoilt = {name: tf.fill(value.shape, np.nan) for name, value in targets.items()}
     terms = system.loss_terms(images, spoilt, system(images))
@@ -151,7 +151,7 @@ def test_a_term_with_weight_zero_is_not_computed(batch) -> None:
 @pytest.mark.slow
 def test_training_lowers_every_error(batch) -> None:
     model = load_default_face_model("coarse")
-    system = MoFA.of_model(model, SIZE, losses=LossesConfig(landmark=10.0, supervision=0.1))
+    system = MoFA.of_model(model, SIZE, losses=MoFALossesConfig(landmark=10.0, supervision=0.1))
     system.compile(optimizer=keras.optimizers.Adam(1e-3))
     before = system.evaluate(*batch, verbose=0, return_dict=True)
     system.fit(tf.data.Dataset.from_tensors(batch).repeat(90), verbose=0)

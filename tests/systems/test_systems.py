@@ -51,7 +51,7 @@ def _change(config: Config, output: Path | None = None, **training: object) -> C
     changed = config.model_dump()
     changed["training"] |= training
     changed["output"] = str(output or config.output)
-    return Config(**changed)
+    return type(config)(**changed)
 
 
 def _built(config: Config) -> FaceSystem:
@@ -198,11 +198,11 @@ def test_every_op_has_a_gpu_kernel(
     tree = config.model_dump()
     for section, values in changes.items():
         tree[section] |= values
-    config = Config(**tree)
+    config = type(config)(**tree)
     keras.config.set_dtype_policy(policy)
     try:
         system = _built(config)
-        system.compile(optimizer=system.make_optimizer(config.optimizer, 100))
+        system.compile(optimizer=system.make_optimizer(config))
     finally:
         keras.config.set_dtype_policy("float32")
     data, _ = system.make_datasets(config.data, 4, config.seed)

@@ -30,7 +30,7 @@ def _change(config: Config, **sections: dict) -> Config:
     changed = config.model_dump()
     for name, values in sections.items():
         changed[name] |= values
-    return Config(**changed)
+    return type(config)(**changed)
 
 
 def _losses(history: list[dict[str, float]]) -> list[float]:

@@ -14,6 +14,7 @@ from tfface.data.detection import DetectedFace
 
 MARGIN = 1.5  # The stored picture's side in sides of the crop: room to turn and shift the crop.
 Encoding = Literal["jpeg", "png"]
+MAPS = ("depth", "normals", "mask")  # that a drawn face's record may hold as well
 
 
 @dataclass(frozen=True)

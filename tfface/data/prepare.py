@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tfface.command_line import fail, make_parser
+from tfface.command_line import fail, make_parser, whole_number
 from tfface.data.photo_faces import FaceSettings, Photo
 from tfface.data.photos import PhotoError, iter_inputs
 from tfface.data.preparation import PreparationError, prepare_records
@@ -103,8 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     add("photos", nargs="+", metavar="PHOTOS", help="photos, and folders of photos")
     add("--output", required=True, metavar="DIR", help="folder for records and manifest.json")
     add("--image-size", type=_image_size, default=default.image_size, help="pixels of a crop")
-    add("--shards", type=_count, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
-    add("--jobs", type=_count, default=os.cpu_count() or 1, help="parallel processes")
+    add("--shards", type=whole_number, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
+    add("--jobs", type=whole_number, default=os.cpu_count() or 1, help="parallel processes")
     add("--faces", choices=("largest", "all"), default=default.faces, help="of each photo")
     add("--min-face", type=float, default=default.min_face, help="pixels; smaller ones rejected")
     add("--min-confidence", type=float, default=default.min_confidence, help="of the landmarks")
@@ -120,14 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
-    return int(text)
-
-
 def _image_size(text: str) -> int:
-    size = _count(text)
+    size = whole_number(text)
     if size < 16 or size % 4:
         raise argparse.ArgumentTypeError(f"expected a multiple of 4 from 16 up, got {text}")
     return size

@@ -17,9 +17,10 @@ A pixel p of the crop at size S lies at `crop[:2] + p * (crop[2] - crop[0]) / S`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -41,8 +42,15 @@ _FEATURES = {
 _SHUFFLE_BUFFER = 4096  # Encoded records (some 20 KB each), not pictures.
 
 
-def encode_record(record: FaceRecord) -> bytes:
-    """A record as a serialised `tf.train.Example`: the same record gives the same bytes."""
+def encode_record(
+    record: FaceRecord, others: Mapping[str, bytes | Iterable[float]] | None = None
+) -> bytes:
+    """A record as a serialised `tf.train.Example`: the same record gives the same bytes.
+
+    Args:
+        record: The face.
+        others: Further features, bytes or numbers.
+    """
     features = {
         "image": _bytes(record.picture),
         "margin": _floats([record.margin]),
@@ -53,11 +61,18 @@ def encode_record(record: FaceRecord) -> bytes:
         "person": _bytes(record.person.encode()),
         "source_size": tf.train.Feature(int64_list=tf.train.Int64List(value=record.source_size)),
     }
+    for name, value in (others or {}).items():
+        features[name] = _bytes(value) if isinstance(value, bytes) else _floats(value)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
 
 def write_shard(path: str | Path, records: Iterable[FaceRecord]) -> int:
+    """Write a TFRecord file of faces; see `write_serialized`."""
+    return write_serialized(path, map(encode_record, records))
+
+
+def write_serialized(path: str | Path, records: Iterable[bytes]) -> int:
     """Write a TFRecord file, which appears under its name when it is complete.
 
     Returns:
@@ -72,7 +87,7 @@ def write_shard(path: str | Path, records: Iterable[FaceRecord]) -> int:
         nonlocal count
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in records:
-                writer.write(encode_record(record))
+                writer.write(record)
                 count += 1
 
     try:
@@ -82,9 +97,9 @@ def write_shard(path: str | Path, records: Iterable[FaceRecord]) -> int:
     return count
 
 
-def parse_record(serialized: tf.Tensor) -> Example:
-    """All features of a serialised record, the picture still encoded."""
-    return tf.io.parse_single_example(serialized, _FEATURES)
+def parse_record(serialized: tf.Tensor, others: Mapping[str, Any] | None = None) -> Example:
+    """All features of a serialised record, the picture still encoded; `others` as TensorFlow's."""
+    return tf.io.parse_single_example(serialized, {**_FEATURES, **(others or {})})
 
 
 def read_records(

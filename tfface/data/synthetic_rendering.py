@@ -1,111 +1,116 @@
-"""Pictures of drawn faces: the face of a code with hair, clothes and something behind."""
+"""Pictures of drawn faces: the faces of codes with hair, clothes and something behind."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from tfface.code import CodeLayout
+from tfface.config import SyntheticConfig
+from tfface.data.backgrounds import Backgrounds
+from tfface.data.hair import Hair
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
-from tfface.rendering.rasterize import interpolate, rasterize
+from tfface.rendering.rasterize import Rasterization, interpolate, rasterize
 
-HAIR_HEIGHT = (3.0, 28.0)  # mm that a mop of hair stands off the scalp
+_CHIN = 8  # iBUG landmark
 
 
 class FacePainter:
     """Renders codes as training pictures; pure TensorFlow, deterministic in its seeds.
 
     Args:
-        model: The face model; its region `scalp`, where it has one, grows hair.
+        model: The face model.
         decoder: A decoder of that model, at the size of the pictures.
-        hair: Probability of hair.
-        supersampling: Pictures are drawn so many times larger and averaged.
+        settings: Hair, collars, backgrounds and supersampling.
+
+    Raises:
+        PhotoError: the folder of backgrounds has no pictures.
     """
 
     def __init__(
-        self, model: MorphableModel, decoder: FaceDecoder, hair: float, supersampling: int
+        self, model: MorphableModel, decoder: FaceDecoder, settings: SyntheticConfig
     ) -> None:
-        self.decoder, self.hair = decoder, hair
+        self.decoder, self.settings = decoder, settings
         self.layout = CodeLayout(decoder.code_sizes)
-        self.supersampling = supersampling
-        self.size = decoder.image_size * supersampling
         self.triangles = tf.constant(model.triangles)
-        self.positions = tf.constant(model.mean, tf.float32)
-        bald = tf.zeros([model.vertex_count])
-        self.scalp = tf.constant(model.regions["scalp"]) if "scalp" in model.regions else bald
+        self.hair = Hair(model, settings)
+        self.size = decoder.image_size
+        self.backgrounds = Backgrounds(self.size, settings.backgrounds, settings.background_share)
 
-    def __call__(self, code: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Paints one face.
+    def __call__(self, codes: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Paints faces.
 
         Args:
-            code: `[N]`.
-            seed: `[2]` int32.
+            codes: `[B, N]`.
+            seed: `[2]` whole numbers.
 
         Returns:
-            `[S, S, 3]` float32 in [0, 1].
+            `image` `[B, S, S, 3]` float32 in [0, 1]; `landmarks` `[B, 68, 2]` in pixels; `collar`
+            `[B, S, S, 1]`, how much of each pixel clothes hide.
         """
-        seeds = tf.random.split(seed, 4)
-        face = self.decoder(self.layout.split(code[None]))
-        vertices, albedo = self._grow_hair(face, seeds[0])
-        picture, mask = self._draw(face, vertices, albedo)
-        behind = self._background(seeds[1])
-        picture = tf.where(mask[..., None], tf.clip_by_value(picture, 0.0, 1.0), behind)
-        return average_pool(picture, self.supersampling)
+        seeds = tf.unstack(tf.random.split(seed, 3))
+        face = self.decoder(self.layout.split(codes))
+        points, albedo = self.hair.grow(face, seeds[0])
+        head, opacity = self._draw(points, albedo * face["shading"])
+        behind = self.backgrounds(len(codes), seeds[1])
+        clothes, cloth, worn = self._clothes(face["landmarks"], seeds[2])
+        behind += cloth * (clothes - behind)
+        image = head + (1.0 - opacity) * behind
+        collar = worn * cloth
+        image += collar * (clothes - image)
+        return {"image": image, "landmarks": face["landmarks"], "collar": collar}
 
-    def _draw(
-        self, face: dict[str, tf.Tensor], vertices: tf.Tensor, albedo: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The shaded head, `[H, W, 3]`, and where it is, `[H, W]`."""
-        focal, centre = self.decoder.focal_length * self.size, (self.size / 2, self.size / 2)
-        hit = rasterize(vertices, self.triangles, focal, centre, self.size, self.size)
-        colours = albedo * face["shading"]
-        return interpolate(colours, hit, self.triangles)[0], hit.mask[0]
+    def maps(self, codes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The geometry of faces, without hair, at the centre of each pixel.
 
-    def _grow_hair(
-        self, face: dict[str, tf.Tensor], seed: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Lifts the scalp along its normals and, half of the time, dyes it."""
-        seeds = tf.random.split(seed, 5)
-        grows = tf.cast(tf.random.stateless_uniform([], seeds[0]) < self.hair, tf.float32)
-        height = tf.random.stateless_uniform([], seeds[1], *HAIR_HEIGHT)
-        # Tufts: a random sum of waves over the head.
-        directions = tf.random.stateless_normal([3, 6], seeds[2], stddev=0.06)
-        phases = tf.random.stateless_uniform([6], seeds[3], 0.0, 6.28)
-        waves = tf.sin(self.positions @ directions + phases)
-        tufts = 1.0 + 0.25 * tf.reduce_mean(waves, axis=-1)
-        lift = grows * height * tufts * self.scalp
-        vertices = face["points"] + lift[None, :, None] * face["normals"]
-        dye = tf.random.stateless_uniform([5], seeds[4])
-        brightness = 0.05 + 0.75 * tf.pow(dye[0], 2.0)
-        tone = tf.stack([1.0, 0.95 - 0.25 * dye[1], 0.9 - 0.5 * dye[1] * dye[2]]) * brightness
-        strands = 1.0 + 0.3 * tf.sin(self.positions @ directions[:, :1] * 14.0)
-        covered = grows * tf.cast(dye[3] < 0.5, tf.float32) * self.scalp[None, :, None]
-        return vertices, albedo_mix(face["albedo"], tone * strands, covered)
+        Args:
+            codes: `[B, N]`.
 
-    def _background(self, seed: tf.Tensor) -> tf.Tensor:
-        """Smooth colour noise at two scales, a gradient, and the clothes below: `[H, W, 3]`."""
-        seeds = tf.random.split(seed, 6)
-        size, shape = self.size, (self.size, self.size)
-        base = tf.random.stateless_uniform([1, 1, 4], seeds[0], 0.05, 0.95)
-        picture = 0.6 * base[..., :1] + 0.4 * base[..., 1:]
-        for index, cells in ((1, 3), (2, 12)):
-            level = tf.random.stateless_uniform([], seeds[5], 0.0, 0.5 / index)
-            noise = tf.random.stateless_normal([cells, cells, 4], seeds[index])
-            noise = 0.7 * noise[..., :1] + 0.3 * noise[..., 1:]  # mostly grey, as rooms are
-            picture += level * tf.image.resize(noise, shape, "bicubic")
-        where = (tf.range(size, dtype=tf.float32) + 0.5) / size
-        shirt = tf.random.stateless_uniform([5], seeds[3])
-        across = tf.square((where - 0.5) / (0.45 + 0.25 * shirt[0]))[None, :]
-        down = tf.square((where - 1.28) / (0.3 + 0.12 * shirt[1]))[:, None]
-        clothes = (across + down < 1.0)[..., None]
-        return tf.clip_by_value(tf.where(clothes, shirt[2:], picture), 0.0, 1.0)
+        Returns:
+            `depth` `[B, S, S, 1]` mm along the viewing axis, 0 where no face is; `normals`
+            `[B, S, S, 3]` unit in camera space, 0 there; `mask` `[B, S, S, 1]` 1 where the face is.
+        """
+        face = self.decoder(self.layout.split(codes))
+        hit = self._rasterize(face["points"], 1)
+        normals = tf.math.l2_normalize(interpolate(face["normals"], hit, self.triangles), axis=-1)
+        mask = tf.cast(hit.mask, tf.float32)[..., None]
+        return {"depth": hit.depth[..., None] * mask, "normals": normals * mask, "mask": mask}
 
+    def _rasterize(self, points: tf.Tensor, supersampling: int) -> Rasterization:
+        size = self.size * supersampling
+        focal_length = self.decoder.focal_length * size
+        return rasterize(points, self.triangles, focal_length, (size / 2, size / 2), size, size)
 
-def albedo_mix(albedo: tf.Tensor, other: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Colours between two albedos."""
-    return albedo + weight * (other - albedo)
+    def _draw(self, points: tf.Tensor, colours: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The shaded heads on black, `[B, S, S, 3]`, and their opacity, `[B, S, S, 1]`."""
+        factor = self.settings.supersampling
+        hit = self._rasterize(points, factor)
+        colours = tf.clip_by_value(interpolate(colours, hit, self.triangles), 0.0, 1.0)
+        opacity = tf.cast(hit.mask, tf.float32)[..., None]
+        pictures = tf.concat([colours * opacity, opacity], axis=-1)
+        pictures = tf.nn.avg_pool2d(pictures, factor, factor, "VALID") if factor > 1 else pictures
+        return pictures[..., :3], pictures[..., 3:]
 
+    def _clothes(
+        self, landmarks: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Colour `[B, 1, 1, 3]` and shape `[B, S, S, 1]` of clothes; whether they hide the neck.
 
-def average_pool(picture: tf.Tensor, factor: int) -> tf.Tensor:
-    """Averages blocks of `factor` x `factor` pixels of `[H, W, C]`."""
-    return picture if factor == 1 else tf.nn.avg_pool2d(picture[None], factor, factor, "VALID")[0]
+        The shape is the top of an ellipse, with an edge of one pixel. A collar's top lies about the
+        chin, other clothes' at the lower end of the picture.
+        """
+        count, seeds = landmarks.shape[0], tf.unstack(tf.random.split(seed, 2))
+        draws = tf.random.stateless_uniform([count, 4, 1, 1], seeds[0])
+        colour = tf.random.stateless_uniform([count, 1, 1, 3], seeds[1])
+        worn = tf.cast(draws[:, 0] < self.settings.collar, tf.float32)
+        chin = landmarks[:, _CHIN, 1, None, None] / self.size
+        top = 0.86 + 0.12 * draws[:, 1] + worn * (chin - 0.9)
+        where = (tf.range(self.size, dtype=tf.float32) + 0.5) / self.size
+        width, height = 0.45 + 0.25 * draws[:, 2], 0.3 + 0.2 * draws[:, 3]
+        across = tf.square((where[None, None, :] - 0.5) / width)
+        down = tf.square((where[None, :, None] - top - height) / height)
+        # Beneath its middle the ellipse goes straight down.
+        down = tf.where(where[None, :, None] > top + height, 0.0, down)
+        inside = (1.0 - tf.sqrt(across + down)) * height * self.size
+        shape = tf.clip_by_value(inside + 0.5, 0.0, 1.0)[..., None]
+        return colour, shape, worn[..., None]

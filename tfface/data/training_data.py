@@ -8,9 +8,11 @@ import tensorflow as tf
 
 from tfface.config import DataConfig
 from tfface.data.augmentation import Augmentation, augment_photometry
+from tfface.data.code_samplers import CodeSampler
+from tfface.data.corpus import read_corpus
 from tfface.data.records import read_records
 from tfface.data.shuffling import shuffled_passes
-from tfface.data.synthetic import CHUNK, synthetic_faces
+from tfface.data.synthetic import synthetic_faces
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 
@@ -28,6 +30,7 @@ def training_data(
     batch_size: int,
     seed: int,
     first_step: int = 0,
+    sampler: CodeSampler | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Builds the training stream and the validation set, repeated, both endless.
 
@@ -41,8 +44,10 @@ def training_data(
         batch_size: B.
         seed: Of every draw: the stream is a function of the seed.
         first_step: Batches to leave out at the start, for resuming.
+        sampler: Draws the codes of training faces; None draws them as `config.synthetic` says.
 
     Raises:
+        CorpusError: the corpora of `config.synthetic.records` are not what they should be.
         ValueError: if no file matches a pattern of records, a batch would hold no photo or no drawn
             face although both are wanted, or the validation records do not fill a batch.
     """
@@ -62,9 +67,10 @@ def training_data(
         parts.append(records.map(_without_code(decoder)).batch(photos, drop_remainder=True))
     drawn = batch_size - photos
     if drawn:
-        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn)
-        faces = faces.enumerate(first_step * drawn)
-        faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
+        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn, sampler)
+        if not config.synthetic.records:  # the pictures of a corpus are finished
+            faces = faces.enumerate(first_step * drawn)
+            faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
         parts.append(faces.batch(drawn, drop_remainder=True))
     train = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(_join)
     if config.validation_records:
@@ -89,15 +95,21 @@ def _drawn_faces(
     decoder: FaceDecoder,
     seed: int,
     first: int,
+    sampler: CodeSampler | None,
 ) -> tf.data.Dataset:
     """Endless drawn faces from number `first` on; a corpus is drawn once and shuffled for ever."""
-    corpus = config.synthetic.corpus
-    if corpus is None:
-        start = first // CHUNK * CHUNK
-        return synthetic_faces(model, decoder, config.synthetic, seed, start).skip(first - start)
-    faces = synthetic_faces(model, decoder, config.synthetic, seed).take(corpus)
-    faces = faces.map(lambda image, targets: (_to_bytes(image), targets)).cache()
-    faces = shuffled_passes(faces, min(corpus, _SHUFFLE_BUFFER), seed).skip(first)
+    settings = config.synthetic
+    if settings.records:
+        faces, count = read_corpus(settings.records, model, decoder)
+    else:
+        faces = synthetic_faces(
+            model, decoder, settings, seed, 0 if settings.corpus else first, sampler
+        )
+        if settings.corpus is None:
+            return faces
+        count = settings.corpus
+        faces = faces.take(count).map(lambda image, targets: (_to_bytes(image), targets))
+    faces = shuffled_passes(faces.cache(), min(count, _SHUFFLE_BUFFER), seed).skip(first)
     return faces.map(lambda image, targets: (_to_floats(image), targets))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tfface.config import FaceModelConfig
 from tfface.morphable.default import load_default_face_model
 from tfface.morphable.model import MorphableModel
 from tfface.morphable.readers import read_face_model
@@ -25,3 +26,13 @@ def load_face_model(
     if str(path) == "default":
         return load_default_face_model(detail)
     return read_face_model(path)
+
+
+def configured_face_model(settings: FaceModelConfig) -> MorphableModel:
+    """Loads the face model of a configuration, with as many modes as it says.
+
+    Raises:
+        FileNotFoundError, FaceModelError: as `load_face_model`.
+    """
+    model = load_face_model(settings.path, settings.detail)
+    return model.truncated(settings.identity, settings.expression, settings.albedo)

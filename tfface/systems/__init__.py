@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from tfface.config import Config, ConfigError
+from typing import Any
+
+from tfface.config import Config, ConfigError, MoFAConfig
 from tfface.encoders.errors import ImageSizeError
-from tfface.morphable.load import load_face_model
+from tfface.morphable.load import configured_face_model
 from tfface.systems.base import FaceSystem
+from tfface.systems.code_regressor import CodeRegressor
+from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.systems.mofa import MoFA
+
+SYSTEMS: dict[str, type[CodeRegressor]] = {"mofa": MoFA, "inverse_facenet": InverseFaceNet}
 
 
 def build_system(config: Config) -> FaceSystem:
@@ -17,19 +23,16 @@ def build_system(config: Config) -> FaceSystem:
         WeightsError: if the file of published encoder weights is not one.
         ConfigError: if the encoder does not take images of that size.
     """
-    settings = config.face_model
-    model = load_face_model(settings.path, settings.detail).truncated(
-        settings.identity, settings.expression, settings.albedo
-    )
+    options: dict[str, Any] = {"encoder": config.model.encoder, "seed": config.seed}
+    if isinstance(config, MoFAConfig):
+        options["sampled_vertices"] = config.model.sampled_vertices
     try:
-        system = MoFA.of_model(
-            model,
+        system = SYSTEMS[config.system].of_model(
+            configured_face_model(config.face_model),
             config.model.image_size,
             config.model.focal_length,
-            encoder=config.model.encoder,
             losses=config.losses,
-            sampled_vertices=config.model.sampled_vertices,
-            seed=config.seed,
+            **options,
         )
     except ImageSizeError as error:
         raise ConfigError(f"model.{error}") from None

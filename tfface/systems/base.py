@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,8 +12,26 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.config import DataConfig, OptimizerConfig
+from tfface.config import Config, DataConfig
 from tfface.optimizers import make_optimizer
+
+Datasets = tuple[tf.data.Dataset, tf.data.Dataset | None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Epochs of a run that have their own data.
+
+    Attributes:
+        first: Epochs before it.
+        end: Epochs when it is over.
+        make_datasets: A number of steps to leave out at the stage's start -> endless training
+            batches, and validation batches or None. Called when the stages before are over.
+    """
+
+    first: int
+    end: int
+    make_datasets: Callable[[int], Datasets]
 
 
 class FaceSystem(keras.Model):
@@ -68,9 +88,24 @@ class FaceSystem(keras.Model):
 
     def make_datasets(
         self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
-    ) -> tuple[tf.data.Dataset, tf.data.Dataset | None]:
+    ) -> Datasets:
         """Endless training batches from step `first_step` on, and validation batches or None."""
         raise NotImplementedError
+
+    def stages(self, config: Config, folder: Path, chief: bool = True) -> Iterable[Stage]:
+        """The stages of a run; one, of `training.epochs`, unless a system has more.
+
+        Args:
+            config: The whole run.
+            folder: Of the run, for what a stage keeps.
+            chief: False on workers that write nothing.
+        """
+
+        def make_datasets(first_step: int) -> Datasets:
+            size = config.training.batch_size
+            return self.make_datasets(config.data, size, config.seed, first_step)
+
+        return [Stage(0, config.training.epochs, make_datasets)]
 
     def topology(self) -> dict[str, np.ndarray]:
         """Arrays that a program needs beside `decode` to build a mesh, `triangles` among them."""
@@ -91,9 +126,10 @@ class FaceSystem(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return tf.add_n(list(terms.values())) / replicas
 
-    def make_optimizer(self, config: OptimizerConfig, total_steps: int) -> keras.Optimizer:
-        """Returns the configured optimiser; `multipliers` name parts of the code."""
-        return make_optimizer(**config.model_dump(), total_steps=total_steps)
+    def make_optimizer(self, config: Config) -> keras.Optimizer:
+        """Returns the run's optimiser; `multipliers` name parts of the code."""
+        steps = config.training.epochs * config.training.steps_per_epoch
+        return make_optimizer(**config.optimizer.model_dump(), total_steps=steps)
 
     def track_terms(self, names: tuple[str, ...]) -> None:
         """Declares the names that `loss_terms` returns, to be shown and logged as metrics."""

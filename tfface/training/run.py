@@ -12,12 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.config import Config, ConfigError, load_config
+from tfface.data.corpus import CorpusError
+from tfface.data.photos import PhotoError
 from tfface.data.records import damaged_file, read_records
 from tfface.encoders.errors import WeightsError
 from tfface.files import write_text
 from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
-from tfface.systems.base import FaceSystem
+from tfface.systems.base import FaceSystem, Stage
 from tfface.systems.export import ExportError, export_system
 from tfface.training.checkpoints import (
     CheckpointError,
@@ -34,6 +36,8 @@ from tfface.visualization.tensorboard import FacePictures
 # What a person can mend: told in one line. Everything else is a bug and keeps its traceback.
 USER_ERRORS = (
     ConfigError,
+    CorpusError,
+    PhotoError,
     FaceModelError,
     WeightsError,
     CheckpointError,
@@ -100,13 +104,17 @@ def train(config: Config, resume: bool = False) -> History:
             done, history = restore_checkpoint(last, system) if last else (0, [])
         if chief:  # only now: a run that cannot be resumed keeps its configuration
             write_text(folder.config, config.to_yaml())
-        if done < config.training.epochs:
-            folder.checkpoints.mkdir(exist_ok=True)
+        folder.checkpoints.mkdir(exist_ok=True)
+        for stage in system.stages(config, folder.root, chief):
+            if done >= stage.end:
+                continue
             try:
-                history = _fit(system, config, folder, done, history, chief)
+                history = _fit(system, config, folder, stage, done, history, chief)
             except tf.errors.DataLossError:
-                patterns = [*config.data.records, *config.data.validation_records]
+                patterns = [p for found in config.record_patterns.values() for p in found]
+                patterns += config.data.synthetic.records
                 raise ConfigError(f"data.records: {damaged_file(patterns)}") from None
+            done = stage.end
     if chief:
         export_system(_exported_system(system, config), folder.export)
     wait_for_all(strategy)
@@ -144,8 +152,7 @@ def describe_run(config: Config) -> str:
 
 
 def _check_records(config: Config) -> None:
-    for key in ("records", "validation_records"):
-        patterns = getattr(config.data, key)
+    for key, patterns in config.record_patterns.items():
         try:
             if (
                 patterns
@@ -154,7 +161,7 @@ def _check_records(config: Config) -> None:
                 raise ValueError(f"expected faces, got empty files: {', '.join(patterns)}")
         except (ValueError, tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
             reason = error.message if isinstance(error, tf.errors.OpError) else error
-            raise ConfigError(f"data.{key}: {reason}") from None
+            raise ConfigError(f"{key}: {reason}") from None
 
 
 def _check_output(folder: RunFolder, resume: bool) -> None:
@@ -175,8 +182,7 @@ def _built_system(config: Config) -> FaceSystem:
 
 def _compiled_system(config: Config) -> FaceSystem:
     system = _built_system(config)
-    steps = config.training.epochs * config.training.steps_per_epoch
-    system.compile(optimizer=system.make_optimizer(config.optimizer, steps))
+    system.compile(optimizer=system.make_optimizer(config))
     try:
         system.optimizer.build(system.trainable_variables)
     except ValueError as error:  # a multiplier for a part that the code does not have
@@ -194,14 +200,21 @@ def _exported_system(system: FaceSystem, config: Config) -> FaceSystem:
 
 
 def _fit(
-    system: FaceSystem, config: Config, folder: RunFolder, done: int, history: History, chief: bool
+    system: FaceSystem,
+    config: Config,
+    folder: RunFolder,
+    stage: Stage,
+    done: int,
+    history: History,
+    chief: bool,
 ) -> History:
+    """Trains to the end of a stage, or what is left of it after `done` epochs of the run."""
     training = config.training
-    first_step = done * training.steps_per_epoch
+    first_step = (done - stage.first) * training.steps_per_epoch
     try:
-        data, validation = system.make_datasets(
-            config.data, training.batch_size, config.seed, first_step
-        )
+        data, validation = stage.make_datasets(first_step)
+    except (ConfigError, CorpusError, PhotoError):
+        raise
     except ValueError as error:
         raise ConfigError(f"data.{error}") from None
     if validation is not None:  # the same faces after every epoch
@@ -223,7 +236,7 @@ def _fit(
         ]
     system.fit(
         share_batches(data),
-        epochs=training.epochs,
+        epochs=stage.end,
         initial_epoch=done,
         steps_per_epoch=training.steps_per_epoch,
         validation_data=validation,

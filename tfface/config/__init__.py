@@ -1,0 +1,51 @@
+"""What runs are told: `configs/*.yaml`, checked before anything starts.
+
+`load_config("configs/mofa.yaml", ["training.batch_size=8"])` reads a file, applies overrides in
+the dotted form of the command line, and returns the frozen `Config` of the file's system. Every
+mistake is a `ConfigError` of one line that names the place, the key, what was expected and what
+was found.
+"""
+
+from tfface.config.distributions import Coefficients, Constant, Normal, Samples, Scalar, Uniform
+from tfface.config.load import load_config
+from tfface.config.schema import (
+    AugmentationConfig,
+    BootstrappingConfig,
+    Config,
+    DataConfig,
+    FaceModelConfig,
+    InverseFaceNetConfig,
+    InverseFaceNetLossesConfig,
+    MoFAConfig,
+    MoFALossesConfig,
+    NoiseConfig,
+    OptimizerConfig,
+    SyntheticConfig,
+    TrainingConfig,
+)
+from tfface.config.sections import ConfigError, Section
+
+__all__ = [
+    "AugmentationConfig",
+    "BootstrappingConfig",
+    "Coefficients",
+    "Config",
+    "ConfigError",
+    "Constant",
+    "DataConfig",
+    "FaceModelConfig",
+    "InverseFaceNetConfig",
+    "InverseFaceNetLossesConfig",
+    "MoFAConfig",
+    "MoFALossesConfig",
+    "NoiseConfig",
+    "Normal",
+    "OptimizerConfig",
+    "Samples",
+    "Scalar",
+    "Section",
+    "SyntheticConfig",
+    "TrainingConfig",
+    "Uniform",
+    "load_config",
+]

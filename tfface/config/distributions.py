@@ -1,0 +1,91 @@
+"""Distributions as data: `{distribution: normal, deviation: 28.0, low: -60.0, high: 60.0}`."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from tfface.config.sections import NotNegative, Section
+
+
+class _Bounded(Section):
+    """Checks that `low`, declared before `high`, does not exceed it."""
+
+    @pydantic.field_validator("high", check_fields=False)
+    @classmethod
+    def _ordered(cls, high: float | None, info: pydantic.ValidationInfo) -> float | None:
+        low = info.data.get("low")
+        if high is not None and low is not None and high < low:
+            raise ValueError(f"a number of at least low, {low}")
+        return high
+
+
+class Constant(Section):
+    """Always `value`."""
+
+    distribution: Literal["constant"] = "constant"
+    value: float
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.value, self.value
+
+
+class Uniform(_Bounded):
+    """Anything from `low` to `high`."""
+
+    distribution: Literal["uniform"] = "uniform"
+    low: float
+    high: float
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+class Normal(_Bounded):
+    """Normal numbers; those beyond `low` or `high` (null = no bound) are moved there."""
+
+    distribution: Literal["normal"] = "normal"
+    mean: float = 0.0
+    deviation: NotNegative
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def support(self) -> tuple[float, float]:
+        low, high = self.low, self.high
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+
+Scalar = Annotated[Constant | Uniform | Normal, Field(discriminator="distribution")]
+
+
+class Samples(Section):
+    """The face model's own natural samples (normal numbers where it has none).
+
+    A sample is `bias` + a draw of `scale` times it + normal numbers of deviation `noise`, in
+    sigmas. A `bias` of fewer numbers than the part has moves the first modes.
+    """
+
+    distribution: Literal["samples"] = "samples"
+    scale: Scalar = Constant(value=1.0)
+    noise: NotNegative = 0.0
+    bias: list[float] = Field(default_factory=list)
+
+
+# Of all coefficients of a part alike, independently, in sigmas; or whole natural samples.
+Coefficients = Annotated[Constant | Uniform | Normal | Samples, Field(discriminator="distribution")]
+
+
+def positive(distribution: Constant | Uniform | Normal) -> Constant | Uniform | Normal:
+    """Validator of what cannot be negative."""
+    if distribution.support[0] < 0:
+        raise ValueError("a distribution that gives no negative number")
+    return distribution
+
+
+PositiveScalar = Annotated[Scalar, pydantic.AfterValidator(positive)]

@@ -1,0 +1,292 @@
+"""The schema of `configs/*.yaml`: one class a section, one `Config` a system."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from tfface.config.distributions import (
+    Coefficients,
+    Normal,
+    PositiveScalar,
+    Samples,
+    Scalar,
+    Uniform,
+)
+from tfface.config.sections import Count, Fraction, NotNegative, Positive, Section
+
+
+class FaceModelConfig(Section):
+    """Which face: `path` is `default` or a file; modes null = all that the model has.
+
+    The default model has two meshes for the same codes: `detail` is trained on, `exported` is
+    what `decode` of the exported model draws.
+    """
+
+    path: str = "default"
+    detail: Literal["coarse", "fine"] = "coarse"
+    exported: Literal["coarse", "fine"] = "fine"
+    identity: Count | None = 80
+    expression: Count | None = 64
+    albedo: Count | None = 80
+
+
+class ModelConfig(Section):
+    """The network, its input, and the camera of a crop.
+
+    `encoder` is the paper's AlexNet or VGG-Face, or a small one for CPUs; `image_size` the side of
+    its input in pixels; `weights` is the user's file of published encoder weights, `focal_length`
+    counts sides of the crop.
+    """
+
+    encoder: Literal["compact", "alexnet", "vgg_face"] = "compact"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 96
+    weights: str | None = None
+    focal_length: Positive = 4.5
+
+
+class MoFAModelConfig(ModelConfig):
+    """`sampled_vertices` is the stochastic sample of the photometric loss (null = all)."""
+
+    sampled_vertices: Count | None = None
+
+
+class MoFALossesConfig(Section):
+    """Weights of the terms, equations (7) to (10) of the MoFA paper; 0 switches a term off.
+
+    `landmark` is the optional surrogate, `regularizer`, `albedo` and `expression` are w_reg,
+    w_beta and w_delta, and `supervision` compares with the truth of synthetic faces (not in the
+    paper).
+    """
+
+    photometric: NotNegative = 1.92
+    landmark: NotNegative = 0.0
+    regularizer: NotNegative = 2.9e-5
+    albedo: NotNegative = 1.7e-3
+    expression: NotNegative = 0.8
+    supervision: NotNegative = 0.0
+
+
+class InverseFaceNetLossesConfig(Section):
+    """Weights of the parts of the code in the parameter loss; 0 switches a part off.
+
+    In `space: model` a part's error is measured on what it changes: `identity`, `expression`,
+    `rotation` and `translation` in squared mm on the mesh, `albedo` and `illumination` in squared
+    colour of reflectance and shading. `space: parameters` compares coefficient by coefficient.
+    """
+
+    space: Literal["model", "parameters"] = "model"
+    identity: NotNegative = 3.0
+    expression: NotNegative = 5.0
+    albedo: NotNegative = 500.0
+    rotation: NotNegative = 0.2
+    translation: NotNegative = 0.2
+    illumination: NotNegative = 200.0
+
+
+class SyntheticConfig(Section):
+    """How the faces that are drawn from the face model vary: a distribution for each part.
+
+    - The code: `identity`, `expression`, `albedo` (coefficients in sigmas), `yaw`, `pitch`, `roll`
+      (degrees).
+    - The camera: the crop's distance from the rule's, `crop_scale` (its logarithm) and `crop_shift`
+      (along x and y, in sides of the crop).
+    - The light: strengths `ambient` and `directional` (of two lights, from `light_azimuth`, 0 =
+      the camera's, and `light_elevation`, degrees), and `light_tint`, relative, of each channel.
+    - What hides the face, probabilities: `hair` is a mop of it on the scalp, `fringe` lets it fall
+      over the forehead down to `hair_line` (0 = brows, 1 = where hair begins), `collar` draws
+      clothes before the neck and perhaps the chin instead of behind.
+    - What is behind: procedural textures, or, `background_share` of the time, cut-outs of the
+      pictures in the folder `backgrounds` of yours.
+
+    Pictures are drawn `supersampling` times larger than needed and averaged. With a `corpus` size,
+    so many faces are drawn once and repeated; null draws new ones for ever. `records`, folders
+    that `python -m tfface.data.synthesize` wrote, are read instead of drawing anything.
+    """
+
+    identity: Coefficients = Normal(deviation=1.0)
+    expression: Coefficients = Samples(scale=Uniform(low=0.2, high=1.1))
+    albedo: Coefficients = Samples(noise=0.25)
+    yaw: Scalar = Normal(deviation=28.0, low=-61.6, high=61.6)
+    pitch: Scalar = Normal(deviation=10.0, low=-22.0, high=22.0)
+    roll: Scalar = Normal(deviation=8.0, low=-17.6, high=17.6)
+    crop_scale: Scalar = Normal(deviation=0.06)
+    crop_shift: Scalar = Normal(deviation=0.03)
+    ambient: PositiveScalar = Uniform(low=0.4, high=0.85)
+    directional: PositiveScalar = Uniform(low=0.0, high=0.7)
+    light_azimuth: Scalar = Normal(deviation=55.0, low=-150.0, high=150.0)
+    light_elevation: Scalar = Normal(mean=15.0, deviation=30.0, low=-60.0, high=85.0)
+    light_tint: Scalar = Normal(deviation=0.06)
+    hair: Fraction = 0.8
+    fringe: Fraction = 0.0
+    hair_line: Scalar = Uniform(low=0.2, high=1.0)
+    collar: Fraction = 0.0
+    backgrounds: str | None = None
+    background_share: Fraction = 0.5
+    supersampling: Count = 2
+    corpus: Count | None = None
+    records: list[str] = Field(default_factory=list)
+
+
+class AugmentationConfig(Section):
+    """Largest changes to a training crop; all 0 leaves it as it is.
+
+    `shift` and `scale` are fractions of the crop's side, `rotation` is in degrees, `colour`,
+    `noise` in [0, 1] of the colour range, `blur` a sigma in pixels, `jpeg`, `occlusion` and
+    `mirror` are probabilities.
+    """
+
+    shift: Fraction = 0.0
+    scale: Fraction = 0.0
+    rotation: NotNegative = 0.0
+    colour: Fraction = 0.0
+    noise: Fraction = 0.0
+    blur: NotNegative = 0.0
+    jpeg: Fraction = 0.0
+    occlusion: Fraction = 0.0
+    mirror: Fraction = 0.0
+
+
+class DataConfig(Section):
+    """Where training faces come from: TFRecord globs, drawn faces, or a mixture.
+
+    `records_fraction` is the part of a batch that comes from `records`; without records all faces
+    are drawn from the face model. `validation_records` are faces to watch, not to train on (empty =
+    other drawn faces).
+    """
+
+    records: list[str] = Field(default_factory=list)
+    records_fraction: Fraction = 0.5
+    validation_records: list[str] = Field(default_factory=list)
+    synthetic: SyntheticConfig = SyntheticConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+
+
+class OptimizerConfig(Section):
+    """The optimiser.
+
+    `learning_rate` is reached after `warmup_steps` and then stays, or falls to zero as a cosine at
+    the end of the last epoch (`schedule`). `clip_norm` bounds the norm of all gradients together.
+    `multipliers` multiply the learning rate of single code parts.
+    """
+
+    name: Literal["adam", "adamw", "adadelta", "sgd"] = "adam"
+    learning_rate: Positive = 3e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    multipliers: dict[str, NotNegative] = Field(default_factory=dict)
+    clip_norm: Positive | None = None
+
+
+class TrainingConfig(Section):
+    """Length, batches and devices of a run.
+
+    An epoch is `steps_per_epoch` batches, then `validation_steps` batches to watch. Checkpoints are
+    written every `checkpoint_every_epochs`, pictures every `image_every_epochs`. `mixed_precision`
+    computes the encoder in float16. `batch_size` is global: devices share it. `devices` names those
+    of `mirrored` (`CPU:1` makes logical CPUs; null = every GPU) or the one of `one_device`;
+    `multi_worker` reads TF_CONFIG.
+    """
+
+    batch_size: Count = 16
+    epochs: Count = 10
+    steps_per_epoch: Count = 100
+    validation_steps: Count = 4
+    strategy: Literal["one_device", "mirrored", "multi_worker"] = "one_device"
+    devices: list[Annotated[str, Field(pattern=r"^(CPU|GPU):\d+$")]] | None = None
+    mixed_precision: bool = False
+    checkpoint_every_epochs: Count = 1
+    image_every_epochs: Count = 1
+
+
+class NoiseConfig(Section):
+    """Standard deviations of what is added to predicted codes before they are drawn again.
+
+    `identity`, `expression` and `albedo` in sigmas, `rotation` in degrees, `crop_scale` and
+    `crop_shift` as in the synthetic section, `illumination` relative to the light's strength.
+    """
+
+    identity: NotNegative = 0.2
+    expression: NotNegative = 0.4
+    albedo: NotNegative = 0.2
+    rotation: NotNegative = 5.0
+    crop_scale: NotNegative = 0.04
+    crop_shift: NotNegative = 0.02
+    illumination: NotNegative = 0.1
+
+
+class BootstrappingConfig(Section):
+    """Self-supervised bootstrapping, after the `training.epochs` on the corpus of `data`.
+
+    Each of the `rounds` predicts the codes of the faces in `records` (their labels are not used),
+    draws `faces` codes around them with `noise`, renders these, and trains `epochs` on them, from
+    `learning_rate` on, by the schedule of the optimizer. `kept` is the part of the new corpus that
+    is still drawn as `data.synthetic` says.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    rounds: Annotated[int, Field(ge=0)] = 0
+    faces: Count = 4096
+    epochs: Count = 1
+    learning_rate: Positive = 3e-4
+    kept: Fraction = 0.0
+    noise: NoiseConfig = NoiseConfig()
+
+    @pydantic.field_validator("rounds")
+    @classmethod
+    def _have_records(cls, rounds: int, info: pydantic.ValidationInfo) -> int:
+        if rounds and not info.data.get("records"):
+            raise ValueError("0 without bootstrapping.records of unlabelled faces")
+        return rounds
+
+
+class Config(Section):
+    """A whole training run. `output` is the folder it writes, `seed` fixes every draw."""
+
+    system: str
+    output: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    face_model: FaceModelConfig = FaceModelConfig()
+    model: ModelConfig = ModelConfig()
+    losses: Section
+    data: DataConfig = DataConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def record_patterns(self) -> dict[str, list[str]]:
+        """key -> files of photos' records that the run reads."""
+        return {
+            "data.records": self.data.records,
+            "data.validation_records": self.data.validation_records,
+        }
+
+    def to_yaml(self) -> str:
+        """Returns the whole configuration, defaults included, as YAML that loads again."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+
+class MoFAConfig(Config):
+    """A run of `tfface.systems.mofa`."""
+
+    system: Literal["mofa"]
+    model: MoFAModelConfig = MoFAModelConfig()
+    losses: MoFALossesConfig = MoFALossesConfig()
+
+
+class InverseFaceNetConfig(Config):
+    """A run of `tfface.systems.inverse_facenet`."""
+
+    system: Literal["inverse_facenet"]
+    losses: InverseFaceNetLossesConfig = InverseFaceNetLossesConfig()
+    bootstrapping: BootstrappingConfig = BootstrappingConfig()
+
+    @property
+    def record_patterns(self) -> dict[str, list[str]]:
+        return {**super().record_patterns, "bootstrapping.records": self.bootstrapping.records}
+
+
+CONFIGS: dict[str, type[Config]] = {"mofa": MoFAConfig, "inverse_facenet": InverseFaceNetConfig}

@@ -1,0 +1,263 @@
+"""Synthetic corpora on disk: drawn faces with their truth, in TFRecord files.
+
+A corpus is a folder of `part-00000-of-00008.tfrecord` and so on, and `manifest.json`, which says
+what is in it: the seed, the distributions, the layout of the code. A record has the features of
+`tfface.data.records` (so that everything that reads photos reads it) and
+
+| feature | type | content |
+|---|---|---|
+| `code` | N floats | the true code; the manifest's `code_layout` names its parts |
+| `depth` | bytes | optional: S x S little-endian float32, mm along the viewing axis, 0 = no face |
+| `normals` | bytes | optional: PNG, camera-space normals as 255 (n + 1) / 2 |
+| `mask` | bytes | optional: 8-bit PNG, 255 where the face is and no collar hides it |
+
+Face i is a function of the manifest and i alone, and files appear whole: a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfface.code import CodeLayout
+from tfface.config import Config
+from tfface.data.augmentation import Augmentation, augment_photometry
+from tfface.data.code_samplers import FaceSampler
+from tfface.data.face_records import Encoding, FaceRecord
+from tfface.data.records import (
+    encode_record,
+    parse_record,
+    write_serialized,
+)
+from tfface.data.synthetic import painted_faces
+from tfface.data.synthetic_rendering import FacePainter
+from tfface.files import write_text
+from tfface.layers.face_decoder import FaceDecoder
+from tfface.morphable.model import MorphableModel
+
+FORMAT = "tfface-corpus-1"
+_JPEG_QUALITY = 95
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be written or read; the message is one line."""
+
+
+def write_corpus(
+    folder: str | Path,
+    config: Config,
+    model: MorphableModel,
+    faces: int,
+    shards: int = 1,
+    maps: Sequence[str] = (),
+    encoding: Encoding = "jpeg",
+    on_face: Callable[[int], object] = lambda number: None,
+) -> dict[str, Any]:
+    """Draws a corpus, or the rest of one that a killed run left.
+
+    Args:
+        folder: Made if missing.
+        config: `seed`, `model.image_size`, `model.focal_length`, `data.synthetic` and
+            `data.augmentation` (its photometric part: noise, blur, JPEG, ...) are used.
+        model: The face model.
+        faces: How many.
+        shards: Files; all but the last hold as many faces.
+        maps: Out of `depth`, `normals` and `mask`.
+        encoding: Of the pictures.
+        on_face: Called after every face with the number of faces so far.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        CorpusError: the folder holds something else.
+        OSError: the folder cannot be written; what is there is whole.
+    """
+    folder = Path(folder)
+    decoder = FaceDecoder.of_model(model, config.model.image_size, config.model.focal_length)
+    manifest = {
+        "format": FORMAT,
+        **_fits(model, decoder),
+        "faces": faces,
+        "shards": shards,
+        "seed": config.seed,
+        "maps": sorted(maps),
+        "encoding": encoding,
+        "synthetic": config.data.synthetic.model_dump(mode="json"),
+        "augmentation": config.data.augmentation.model_dump(mode="json"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_folder(folder, manifest)
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    files, each = _files(folder, manifest), -(-faces // shards)
+    done = next((i for i, file in enumerate(files) if not file.exists()), shards)
+    on_face(min(done * each, faces))
+    if done == shards:
+        return manifest
+    records = _drawn(config, model, decoder, done * each, maps, encoding, on_face)
+    for number in range(done, shards):
+        count = min(each, faces - number * each)
+        write_serialized(files[number], (next(records) for _ in range(count)))
+    return manifest
+
+
+def read_corpus(
+    folders: Sequence[str | Path], model: MorphableModel, decoder: FaceDecoder
+) -> tuple[tf.data.Dataset, int]:
+    """The faces of corpora, in order.
+
+    Args:
+        folders: That `write_corpus` wrote.
+        model: The face model, which must be that of the corpora.
+        decoder: Its decoder; size and camera must be those of the corpora.
+
+    Returns:
+        A finite dataset like that of `synthetic_faces`, but of uint8 images, and its length.
+
+    Raises:
+        CorpusError: a folder is not a corpus, is half-written, or was drawn for something else.
+    """
+    files, count = [], 0
+    for folder in map(Path, folders):
+        manifest = _read_manifest(folder)
+        for key, expected in _fits(model, decoder).items():
+            if manifest.get(key) != expected:
+                raise CorpusError(
+                    f"{folder}: expected faces with {key} {expected}, got {manifest.get(key)}"
+                )
+        shards = _files(folder, manifest)
+        there = sum(file.exists() for file in shards)
+        if there < len(shards):
+            raise CorpusError(
+                f"{folder}: expected {len(shards)} files, got {there}: half-written; the command "
+                "that began it goes on with it"
+            )
+        files += [str(file) for file in shards]
+        count += int(manifest["faces"])
+    code = {"code": tf.io.FixedLenFeature([sum(decoder.code_sizes.values())], tf.float32)}
+
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        record = parse_record(serialized, code)
+        targets = {name: record[name] for name in ("landmarks", "confidence", "code")}
+        size = decoder.image_size
+        image = tf.io.decode_jpeg(record["image"], channels=3, dct_method="INTEGER_ACCURATE")
+        image = tf.ensure_shape(image, [size, size, 3])
+        return image, {**targets, "has_code": tf.ones([])}
+
+    records = tf.data.TFRecordDataset(files)
+    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True), count
+
+
+def _fits(model: MorphableModel, decoder: FaceDecoder) -> dict[str, Any]:
+    """What a corpus and the system that is trained on it must agree on."""
+    layout = CodeLayout(decoder.code_sizes)
+    return {
+        "face_model": model.name,
+        "code_layout": {p.name: [p.start, p.size] for p in layout.parts.values()},
+        "image_size": decoder.image_size,
+        "focal_length": decoder.focal_length,
+    }
+
+
+def _check_folder(folder: Path, manifest: dict[str, Any]) -> None:
+    if not (folder / "manifest.json").exists():
+        if any(folder.iterdir()):
+            raise CorpusError(f"{folder}: expected a new folder or a corpus, got another one")
+        return
+    before = _read_manifest(folder)
+    for key, value in manifest.items():
+        if before.get(key) != value:
+            raise CorpusError(
+                f"{folder}: holds a corpus with another {key}: expected {_short(value)}, got "
+                f"{_short(before.get(key))}; choose another folder"
+            )
+
+
+def _short(value: object) -> str:
+    return str(value) if not isinstance(value, dict) else "other settings"
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if (
+            manifest["format"] != FORMAT
+            or not int(manifest["shards"])
+            or not int(manifest["faces"])
+        ):
+            raise ValueError(manifest["format"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CorpusError(f"{path}: expected the manifest of a corpus, got: {error}") from None
+    return manifest
+
+
+def _files(folder: Path, manifest: dict[str, Any]) -> list[Path]:
+    shards = int(manifest["shards"])
+    return [folder / f"part-{i:05d}-of-{shards:05d}.tfrecord" for i in range(shards)]
+
+
+def _drawn(
+    config: Config,
+    model: MorphableModel,
+    decoder: FaceDecoder,
+    first: int,
+    maps: Sequence[str],
+    encoding: Encoding,
+    on_face: Callable[[int], object],
+) -> Iterator[bytes]:
+    """Serialised records of the faces from number `first` on."""
+    sampler = FaceSampler(model, decoder, config.data.synthetic)
+    painter = FacePainter(model, decoder, config.data.synthetic)
+    augmentation = Augmentation(**config.data.augmentation.model_dump())
+
+    def paint(codes: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        painted = painter(codes, seed)
+        face = painter.maps(codes) if maps else {}
+        if maps:
+            face["mask"] *= tf.cast(painted["collar"] < 0.5, tf.float32)
+        return {"code": codes, **painted, **{name: face[name] for name in maps}}
+
+    def finish(number: tf.Tensor, face: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        example = augment_photometry(face, tf.stack([config.seed, number]), augmentation)
+        pixels = tf.image.convert_image_dtype(example["image"], tf.uint8, saturate=True)
+        if encoding == "jpeg":
+            picture = tf.io.encode_jpeg(pixels, "rgb", _JPEG_QUALITY, chroma_downsampling=False)
+        else:
+            picture = tf.io.encode_png(pixels)
+        return {**example, "image": picture}
+
+    faces = painted_faces(sampler, paint, config.seed, first).enumerate(first)
+    faces = faces.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    size = decoder.image_size
+    for number, face in enumerate(faces.prefetch(64).as_numpy_iterator(), first):
+        record = FaceRecord(
+            picture=face["image"],
+            margin=1.0,
+            landmarks=face["landmarks"],
+            confidence=np.ones(68, np.float32),
+            crop=np.array([0.0, 0.0, size, size], np.float32),
+            source=f"drawn/{config.seed}/{number}",
+            person="",
+            source_size=(size, size),
+        )
+        yield encode_record(record, {"code": face["code"], **_encoded(face, maps)})
+        on_face(number + 1)
+
+
+def _encoded(face: dict[str, Any], maps: Sequence[str]) -> dict[str, bytes]:
+    """The maps of a face as bytes."""
+    encoded = {}
+    if "depth" in maps:
+        encoded["depth"] = face["depth"].astype("<f4").tobytes()
+    if "normals" in maps:
+        pixels = np.round(255 * (face["normals"] + 1) / 2).astype(np.uint8)
+        encoded["normals"] = tf.io.encode_png(pixels).numpy()
+    if "mask" in maps:
+        encoded["mask"] = tf.io.encode_png(np.round(255 * face["mask"]).astype(np.uint8)).numpy()
+    return encoded
