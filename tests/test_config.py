@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tfface.config import Config, ConfigError, load_config
+from tfface.config import Config, ConfigError, InverseFaceNetConfig, load_config
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 MINIMAL = "system: mofa\noutput: runs/test\n"
@@ -42,12 +42,33 @@ def test_overrides_are_yaml_values(file: Path) -> None:
     assert config.training.mixed_precision is True
 
 
+def test_every_system_has_its_own_sections(file: Path) -> None:
+    with pytest.raises(ConfigError, match="losses.identity: unknown key"):
+        load_config(file, ["losses.identity=2"])
+    config = load_config(file, ["system=inverse_facenet", "losses.identity=2"])
+    assert isinstance(config, InverseFaceNetConfig)
+    assert config.losses.identity == 2
+
+
+def test_rounds_of_bootstrapping_want_photos(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"rounds: expected 0 without bootstrapping\.records"):
+        load_config(file, ["system=inverse_facenet", "bootstrapping.rounds=3"])
+
+
 def test_a_later_override_wins(file: Path) -> None:
     assert load_config(file, ["seed=3", "seed=4"]).seed == 4
 
 
 def test_written_yaml_loads_again(file: Path, tmp_path: Path) -> None:
-    config = load_config(file, ["optimizer.multipliers.translation=0.005", "seed=7"])
+    config = load_config(
+        file,
+        [
+            "optimizer.multipliers.translation=0.005",
+            "seed=7",
+            "data.synthetic.yaw={distribution: uniform, low: -3, high: 3}",
+            "data.synthetic.albedo={distribution: samples, bias: [1, 2]}",
+        ],
+    )
     again = tmp_path / "again.yaml"
     again.write_text(config.to_yaml())
     assert load_config(again) == config
@@ -66,7 +87,7 @@ def test_shipped_configs_load(path: Path) -> None:
         ("training.batch_size=abc", ["training.batch_size", "expected integer", "'abc' (str)"]),
         ("training.batch_size=0", ["training.batch_size", "greater than or equal to 1", "0 (int)"]),
         ("optimizer.learning_rate=true", ["optimizer.learning_rate", "number", "True (bool)"]),
-        ("system=nonsense", ["system", "'mofa'", "'nonsense'"]),
+        ("system=nonsense", ["system", "mofa or inverse_facenet", "'nonsense'"]),
         ("training=3", ["training: expected a section", "3 (int)"]),
         ("training.devices=[gpu]", ["training.devices.0", "CPU:0", "'gpu'"]),
         ("optimizer.multipliers.albedo=x", ["optimizer.multipliers.albedo", "number", "'x'"]),
@@ -75,8 +96,32 @@ def test_shipped_configs_load(path: Path) -> None:
         ("seed=4294967296", ["seed: expected", "4294967296"]),
         ("output=''", ["output: expected", "''"]),
         ("optimizer.learning_rate=.inf", ["optimizer.learning_rate: expected", "inf"]),
-        ("data.synthetic.ambient=[0.9, 0.1]", ["data.synthetic.ambient: expected", "smaller"]),
-        ("data.synthetic.directional=[-5, -4]", ["data.synthetic.directional", "not negative"]),
+        (
+            "data.synthetic.ambient={distribution: uniform, low: 0.9, high: 0.1}",
+            ["data.synthetic.ambient.high: expected a number of at least low, 0.9", "0.1 (float)"],
+        ),
+        (
+            "data.synthetic.directional={distribution: uniform, low: -5, high: -4}",
+            ["data.synthetic.directional: expected a distribution that gives no negative number"],
+        ),
+        (
+            "data.synthetic.ambient={distribution: normal, deviation: 0.1}",
+            ["data.synthetic.ambient: expected a distribution that gives no negative number"],
+        ),
+        (
+            "data.synthetic.yaw={distribution: gaussian, deviation: 3}",
+            ["data.synthetic.yaw", "constant or uniform or normal", "'gaussian'"],
+        ),
+        ("data.synthetic.yaw.deviation=3", ["data.synthetic.yaw", "distribution", "got nothing"]),
+        (
+            "data.synthetic.yaw={distribution: normal, deviaton: 3}",
+            ["data.synthetic.yaw.deviaton: unknown key", "did you mean 'deviation'"],
+        ),
+        (
+            "data.synthetic.expression={distribution: samples, scale: {distribution: normal}}",
+            ["data.synthetic.expression.scale.deviation: expected a value"],
+        ),
+        ("data.synthetic.identity=2", ["data.synthetic.identity: expected a section", "2 (int)"]),
         ("model={encoder: [}", ["model", "YAML"]),
     ],
 )

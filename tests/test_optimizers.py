@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.optimizers import make_optimizer
+from tfface.optimizers import Consecutive, make_optimizer
 
 SLOW_PART = {"translation_z": 0.005}
 
@@ -153,3 +153,33 @@ def test_saved_and_resumed_exactly(tmp_path):
     first, second = moves(model, model.optimizer), moves(again, again.optimizer)
     for move, same in zip(first.values(), second.values(), strict=True):
         np.testing.assert_array_equal(move, same)
+
+
+def test_later_stages_start_the_schedule_again() -> None:
+    later = [(50, 0.4), (50, 0.2)]
+    optimizer = make_optimizer("adam", 2.0, 100, schedule="cosine", warmup_steps=10, later=later)
+    rate = optimizer._learning_rate
+    assert float(rate(0)) == pytest.approx(0.0)
+    assert float(rate(10)) == pytest.approx(2.0)
+    assert float(rate(99)) < 0.01
+    assert float(rate(100)) == pytest.approx(0.4)
+    assert float(rate(125)) == pytest.approx(0.2)
+    assert float(rate(150)) == pytest.approx(0.2)
+    assert float(rate(500)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_run_without_later_stages_has_the_optimizer_of_one_with_them() -> None:
+    none = make_optimizer("adam", 2.0, 100, later=[])
+    some = make_optimizer("adam", 2.0, 100, later=[(50, 0.5)])
+    for optimizer in (none, some):
+        optimizer.build(two_parts().trainable_variables)
+    assert [v.shape for v in none.variables] == [v.shape for v in some.variables]
+    assert float(none._learning_rate(500)) == pytest.approx(2.0)
+    assert float(some._learning_rate(500)) == pytest.approx(0.5)
+
+
+def test_consecutive_schedules_serialise() -> None:
+    schedule = Consecutive([1.0, keras.optimizers.schedules.CosineDecay(0.5, 10)], [5])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    for step in (0, 4, 5, 9, 20):
+        assert float(again(step)) == pytest.approx(float(schedule(step)))

@@ -35,12 +35,12 @@ from tqdm import tqdm
 
 import tfface
 from tfface.command_line import fail, load_tensorflow_quietly, make_parser
+from tfface.config import CONFIGS
 
 if TYPE_CHECKING:
     from tfface.reconstruction import FaceReconstruction
     from tfface.reconstructor import Reconstructor
 
-SYSTEMS = ("mofa",)
 NO_FACE = 3
 
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a photo, folder or video")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="created if new")
     parser.add_argument("--model", type=Path, metavar="PATH", help="an exported model")
-    parser.add_argument("--system", choices=SYSTEMS, default="mofa", help="which shipped model")
+    parser.add_argument("--system", choices=CONFIGS, default="mofa", help="which shipped model")
     options = parser.parse_args(arguments)
     try:
         folder = _model_folder(options.model, options.system)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import SyntheticConfig
+from tfface.code import CodeLayout
+from tfface.config import Constant, NoiseConfig, Normal, SyntheticConfig
+from tfface.data.code_samplers import CodeNeighbourhood, FaceSampler, MixedSampler
 from tfface.data.crop import crop_box
-from tfface.data.synthetic import FaceSampler, synthetic_faces
+from tfface.data.photos import PhotoError
+from tfface.data.synthetic import GROUP, synthetic_faces
+from tfface.data.synthetic_rendering import FacePainter
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
+from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.sampling import sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading
 
 SIZE = 64
 SETTINGS = SyntheticConfig(supersampling=1)
+STILL = Constant(value=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -29,30 +39,167 @@ def decoder(model) -> FaceDecoder:
 
 @pytest.fixture(scope="module")
 def codes(model, decoder) -> np.ndarray:
-    settings = SyntheticConfig(crop_scale=0.0, crop_shift=0.0, yaw=15.0)
+    settings = SyntheticConfig(crop_scale=STILL, crop_shift=STILL, yaw=Normal(deviation=15.0))
     return FaceSampler(model, decoder, settings).draw(128, (0, 0)).numpy()
 
 
-def test_codes_are_in_sigmas(codes) -> None:
-    identity, expression, albedo = codes[:, :80], codes[:, 80:144], codes[:, 144:224]
-    assert identity.std() == pytest.approx(1.0, abs=0.05)
-    assert 0.1 < expression.std() < 1.5
-    assert 0.5 < albedo.std() < 1.6
+def split(decoder: FaceDecoder, codes: np.ndarray) -> dict[str, np.ndarray]:
+    parts = CodeLayout(decoder.code_sizes).split(tf.constant(codes))
+    return {name: part.numpy() for name, part in parts.items()}
+
+
+def paint(model, decoder, codes, **changes: object) -> dict[str, np.ndarray]:
+    settings = SETTINGS.model_copy(update=changes)
+    painted = FacePainter(model, decoder, settings)(tf.constant(codes), (5, 6))
+    return {name: value.numpy() for name, value in painted.items()}
+
+
+def test_codes_are_in_sigmas(decoder, codes) -> None:
+    parts = split(decoder, codes)
+    assert parts["identity"].std() == pytest.approx(1.0, abs=0.05)
+    assert 0.1 < parts["expression"].std() < 1.5
+    assert 0.5 < parts["albedo"].std() < 1.6
 
 
 def test_faces_are_framed_by_the_crop_rule(codes, decoder) -> None:
-    parts = {k: tf.constant(v) for k, v in decoder_parts(decoder, codes).items()}
-    boxes = np.stack([crop_box(points) for points in decoder.landmarks(parts).numpy()])
+    boxes = np.stack([crop_box(p) for p in decoder.landmarks(split(decoder, codes)).numpy()])
     assert np.abs(boxes - [0, 0, SIZE, SIZE]).max() < 0.02 * SIZE
+
+
+def test_a_crop_scale_moves_the_face_away_about_its_middle(model, decoder, codes) -> None:
+    settings = SyntheticConfig(
+        crop_scale=Constant(value=0.1), crop_shift=STILL, yaw=Normal(deviation=15.0)
+    )
+    farther = FaceSampler(model, decoder, settings).draw(128, (0, 0)).numpy()
+    boxes = np.stack([crop_box(p) for p in decoder.landmarks(split(decoder, farther)).numpy()])
+    sides = boxes[:, 2] - boxes[:, 0]
+    np.testing.assert_allclose(sides, SIZE * np.exp(-0.1), rtol=0.02)
+    assert np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 - SIZE / 2).max() < 0.02 * SIZE
+
+
+def test_angles_follow_their_distributions(model, decoder) -> None:
+    settings = SyntheticConfig(yaw=Constant(value=40.0), pitch=STILL, roll=STILL)
+    codes = FaceSampler(model, decoder, settings).draw(3, (0, 0)).numpy()
+    expected = [[0.0, np.radians(40.0), 0.0]] * 3
+    np.testing.assert_allclose(split(decoder, codes)["rotation"], expected, atol=1e-5)
 
 
 def test_light_is_not_negative_where_the_face_is(codes, decoder) -> None:
     directions = np.random.default_rng(0).standard_normal((128, 400, 3))
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-    light = decoder_parts(decoder, codes)["illumination"]
+    light = split(decoder, codes)["illumination"]
     shading = sh_shading(tf.constant(directions, tf.float32), tf.constant(light)).numpy()
     assert shading.min() > 0.2
     assert 0.4 < np.median(shading) < 1.3
+
+
+def test_light_comes_from_where_it_is_said_to(model, decoder) -> None:
+    settings = SyntheticConfig(
+        light_azimuth=Constant(value=90.0),
+        light_elevation=STILL,
+        directional=Constant(value=0.5),
+    )
+    codes = FaceSampler(model, decoder, settings).draw(2, (0, 0)).numpy()
+    light = split(decoder, codes)["illumination"]
+    left, right = (
+        sh_shading(tf.constant([[[x, 0.0, 0.0]]] * 2), tf.constant(light)).numpy()
+        for x in (1.0, -1.0)
+    )
+    assert (left > right + 0.5).all()
+
+
+def test_neighbours_lie_around_their_codes(codes, decoder) -> None:
+    noise = NoiseConfig(identity=0.1, expression=0.3, rotation=4.0)
+    layout = CodeLayout(decoder.code_sizes)
+    sampler = CodeNeighbourhood(codes[:1], layout, decoder.focal_length, noise)
+    drawn = split(decoder, sampler.draw(500, tf.constant([1, 2])).numpy())
+    known = split(decoder, codes[:1])
+    for name, deviation in (("identity", 0.1), ("expression", 0.3), ("albedo", 0.2)):
+        assert (drawn[name] - known[name]).std() == pytest.approx(deviation, rel=0.05)
+    turn = rotation_matrix(drawn["rotation"]) @ rotation_matrix(-known["rotation"])
+    angle = np.arccos((np.trace(turn, axis1=1, axis2=2) - 1) / 2)
+    assert np.sqrt(np.mean(angle**2) / 3) == pytest.approx(np.radians(4.0), rel=0.1)
+    depth = drawn["translation"][:, 2] / known["translation"][:, 2]
+    assert np.log(depth).std() == pytest.approx(noise.crop_scale, rel=0.1)
+
+
+def test_without_noise_neighbours_are_the_codes(codes, decoder) -> None:
+    nothing = NoiseConfig(**dict.fromkeys(NoiseConfig.model_fields, 0.0))
+    layout = CodeLayout(decoder.code_sizes)
+    sampler = CodeNeighbourhood(codes[:1], layout, decoder.focal_length, nothing)
+    drawn = sampler.draw(4, tf.constant([1, 2])).numpy()
+    np.testing.assert_allclose(drawn, np.repeat(codes[:1], 4, axis=0), rtol=1e-5, atol=1e-5)
+
+
+def test_a_mixture_has_its_share_of_both() -> None:
+    class Fixed:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def draw(self, count: int, seed: tf.Tensor) -> tf.Tensor:
+            return tf.fill([count, 2], self.value)
+
+    drawn = MixedSampler(Fixed(1.0), Fixed(0.0), 0.3).draw(2000, tf.constant([0, 0])).numpy()
+    np.testing.assert_array_equal(drawn[:, 0], drawn[:, 1])
+    assert drawn.mean() == pytest.approx(0.3, abs=0.04)
+
+
+def test_a_bare_face_is_what_the_decoder_draws(model, decoder, codes) -> None:
+    painted = paint(model, decoder, codes[:4], hair=0.0)
+    parts = split(decoder, codes[:4])
+    np.testing.assert_allclose(painted["landmarks"], decoder.landmarks(parts), atol=1e-4)
+    face = {name: value.numpy() for name, value in decoder(parts).items()}
+    seen = sample_bilinear(painted["image"], face["pixels"]).numpy()
+    towards = (face["normals"][..., 2] > 0.7) & (model.regions["face"] > 0.5)
+    apart = np.abs(seen - np.clip(face["colours"], 0, 1))[towards]
+    assert np.median(apart) < 0.02
+
+
+def test_a_fringe_hides_the_forehead_and_not_the_mouth(model, decoder, codes) -> None:
+    bare = paint(model, decoder, codes, hair=0.0)
+    fringe = paint(model, decoder, codes, hair=1.0, fringe=1.0, hair_line=Constant(value=0.3))
+    landmarks, faces = bare["landmarks"].astype(int), np.arange(len(codes))
+    change = np.abs(fringe["image"] - bare["image"]).mean(axis=-1)
+    brow = landmarks[:, [19, 24]].mean(axis=1).astype(int)
+    lip = landmarks[:, 62]
+    above = np.maximum(brow[:, 1] - SIZE // 8, 0)
+    assert np.mean(change[faces, above, brow[:, 0]] > 0.03) > 0.7
+    assert np.mean(change[faces, lip[:, 1], lip[:, 0]] > 0.03) < 0.05
+
+
+def test_a_collar_hides_the_neck(model, decoder, codes) -> None:
+    painted = paint(model, decoder, codes, collar=1.0)
+    assert (painted["collar"].max(axis=(1, 2, 3)) == 1.0).mean() > 0.9
+    assert painted["collar"][:, : SIZE // 2].max() == 0.0
+    assert paint(model, decoder, codes, collar=0.0)["collar"].max() == 0.0
+
+
+def test_backgrounds_come_from_the_folder(model, decoder, codes, tmp_path: Path) -> None:
+    green = np.zeros((80, 120, 3), np.uint8)
+    green[..., 1] = 200
+    cv2.imwrite(str(tmp_path / "green.png"), green)
+    options = {"backgrounds": str(tmp_path), "background_share": 1.0}
+    corners = paint(model, decoder, codes, **options)["image"][:, 0, 0]
+    behind = np.abs(corners - [0, 200 / 255, 0]).max(axis=-1) < 0.01
+    assert behind.mean() > 0.5  # the others show hair
+
+
+def test_a_folder_without_pictures_is_an_error(model, decoder, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError):
+        FacePainter(model, decoder, SETTINGS.model_copy(update={"backgrounds": str(tmp_path)}))
+
+
+def test_maps_are_those_of_the_face(model, decoder, codes) -> None:
+    painter = FacePainter(model, decoder, SETTINGS)
+    maps = {name: value.numpy() for name, value in painter.maps(tf.constant(codes[:4])).items()}
+    inside = maps["mask"][..., 0] > 0.5
+    assert 0.3 < inside.mean() < 0.9
+    distance = -split(decoder, codes[:4])["translation"][:, 2, None, None]
+    depth = maps["depth"][..., 0] - distance
+    assert np.abs(depth[inside]).max() < 200.0
+    lengths = np.linalg.norm(maps["normals"], axis=-1)
+    np.testing.assert_allclose(lengths[inside], 1.0, atol=1e-4)
+    assert lengths[~inside].max() == maps["depth"][..., 0][~inside].max() == 0.0
 
 
 @pytest.mark.slow
@@ -68,14 +215,8 @@ def test_the_stream_is_a_function_of_its_seed(model, decoder) -> None:
 
 @pytest.mark.slow
 def test_a_resumed_stream_goes_on_where_it_was(model, decoder) -> None:
-    whole = synthetic_faces(model, decoder, SETTINGS, seed=1).skip(256).take(2)
-    resumed = synthetic_faces(model, decoder, SETTINGS, seed=1, first=256).take(2)
+    first = 2 * GROUP + 3
+    whole = synthetic_faces(model, decoder, SETTINGS, seed=1).skip(first).take(2)
+    resumed = synthetic_faces(model, decoder, SETTINGS, seed=1, first=first).take(2)
     for (image, _), (same, _) in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(image, same)
-
-
-def decoder_parts(decoder: FaceDecoder, codes: np.ndarray) -> dict[str, np.ndarray]:
-    from tfface.code import CodeLayout
-
-    parts = CodeLayout(decoder.code_sizes).split(tf.constant(codes))
-    return {name: part.numpy() for name, part in parts.items()}

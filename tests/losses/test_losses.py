@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from tfface.losses.landmark import landmark_loss
-from tfface.losses.model_space import gram_matrix, model_space_distance
 from tfface.losses.photometric import (
     photometric_distance,
     photometric_loss,
@@ -85,12 +84,3 @@ def test_regularization_is_equation_10() -> None:
     identity, expression, albedo = np.ones((1, 80)), 2 * np.ones((1, 64)), 3 * np.ones((1, 80))
     value = statistical_regularization(identity, expression, albedo)
     assert value.numpy() == pytest.approx([80 + 1.7e-3 * 80 * 9 + 0.8 * 64 * 4])
-
-
-def test_model_space_distance_is_the_mean_squared_vertex_distance(random) -> None:
-    basis, weights = random.standard_normal((30, 3, 4)), random.uniform(size=30)
-    a, b = random.standard_normal((2, 5, 4))
-    moved = np.einsum("vck,bk->bvc", basis, a - b)
-    expected = (np.square(moved).sum(-1) * weights).sum(-1) / weights.sum()
-    gram = gram_matrix(basis, weights)
-    np.testing.assert_allclose(model_space_distance(a, b, tf.constant(gram)), expected)

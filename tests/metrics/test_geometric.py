@@ -136,3 +136,21 @@ def test_scan_to_mesh_needs_points_near_the_nose():
     here = metrics.Similarity(1.0, np.eye(3), np.zeros(3))
     with pytest.raises(ValueError, match=r"95\.0 mm of the nose tip"):
         metrics.scan_to_mesh(vertices, vertices, triangles, nose_tip=[0, 0, 999], initial=here)
+
+
+def test_the_hausdorff_distance_of_shifted_spheres_is_the_shift():
+    vertices, triangles = bumpy_sphere(3)
+    sphere = 90 * vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    larger = sphere * (95 / 90)
+    assert metrics.hausdorff_distance((sphere, triangles), (sphere, triangles)) < 1e-9
+    found = metrics.hausdorff_distance((sphere, triangles), (larger, triangles))
+    assert found == pytest.approx(5.0, rel=0.03)  # the triangles lie beneath the sphere
+
+
+def test_the_hausdorff_distance_sees_a_part_that_the_other_lacks():
+    vertices, triangles = bumpy_sphere(3)
+    half = triangles[(vertices[triangles][..., 2] > 0).all(axis=1)]
+    full, cut = (vertices, triangles), (vertices, half)
+    found = metrics.hausdorff_distance(full, cut)
+    assert found == metrics.hausdorff_distance(cut, full)
+    assert found > 80

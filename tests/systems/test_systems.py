@@ -19,7 +19,7 @@ from tfface.systems.base import FaceSystem
 from tfface.systems.export import check_export, export_system
 from tfface.training import run
 
-SYSTEMS = ["mofa"]
+SYSTEMS = ["mofa", "inverse_facenet"]
 
 SMALL = [
     "model.image_size=64",

@@ -9,6 +9,7 @@ was found.
 from tfface.config.distributions import Coefficients, Constant, Normal, Samples, Scalar, Uniform
 from tfface.config.load import load_config
 from tfface.config.schema import (
+    CONFIGS,
     AugmentationConfig,
     BootstrappingConfig,
     Config,
@@ -16,6 +17,7 @@ from tfface.config.schema import (
     FaceModelConfig,
     InverseFaceNetConfig,
     InverseFaceNetLossesConfig,
+    ModelConfig,
     MoFAConfig,
     MoFALossesConfig,
     NoiseConfig,
@@ -26,6 +28,7 @@ from tfface.config.schema import (
 from tfface.config.sections import ConfigError, Section
 
 __all__ = [
+    "CONFIGS",
     "AugmentationConfig",
     "BootstrappingConfig",
     "Coefficients",
@@ -38,6 +41,7 @@ __all__ = [
     "InverseFaceNetLossesConfig",
     "MoFAConfig",
     "MoFALossesConfig",
+    "ModelConfig",
     "NoiseConfig",
     "Normal",
     "OptimizerConfig",

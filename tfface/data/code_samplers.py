@@ -17,6 +17,7 @@ from tfface.rendering.rotations import axis_angle, rotation_matrix
 from tfface.rendering.spherical_harmonics import SH_CONSTANTS, sh_basis
 
 LIGHTS = 2
+_LINEAR = ("identity", "expression", "albedo")
 # A clamped cosine lobe of unit height in SH bands 0, 1 and 2 (Ramamoorthi and Hanrahan 2001).
 _LOBE = (np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])).astype(np.float32)
 _RADIAN = np.pi / 180
@@ -38,6 +39,9 @@ class FaceSampler:
         model: The face model.
         decoder: A decoder of the same model; gives the landmarks that the crop follows.
         settings: How the faces vary.
+
+    Raises:
+        ValueError: a bias has more numbers than its part.
     """
 
     def __init__(
@@ -45,13 +49,16 @@ class FaceSampler:
     ) -> None:
         self.model, self.decoder, self.settings = model, decoder, settings
         self.layout = CodeLayout(decoder.code_sizes)
+        for name in _LINEAR:
+            bias = getattr(getattr(settings, name), "bias", ())
+            if len(bias) > self.layout.parts[name].size:
+                raise ValueError(
+                    f"synthetic.{name}.bias: expected at most {self.layout.parts[name].size} "
+                    f"numbers, got {len(bias)}"
+                )
 
     def draw(self, count: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns `[count, N]` codes; see `CodeSampler`.
-
-        Raises:
-            ValueError: a bias has more numbers than its part.
-        """
+        """Returns `[count, N]` codes; see `CodeSampler`."""
         seeds = iter(tf.unstack(tf.random.split(seed, 6)))
         parts = {
             name: draw_coefficients(
@@ -60,7 +67,7 @@ class FaceSampler:
                 (count, self.layout.parts[name].size),
                 next(seeds),
             )
-            for name in ("identity", "expression", "albedo")
+            for name in _LINEAR
         }
         parts["rotation"] = self._rotation(next(seeds), count)
         parts["illumination"] = tf.reshape(self._illumination(next(seeds), count), [count, 27])
@@ -134,7 +141,7 @@ class CodeNeighbourhood:
         noise, seeds = self.noise, iter(tf.unstack(tf.random.split(seed, 8)))
         numbers = tf.random.stateless_uniform([count], next(seeds), 0, len(self.codes), tf.int32)
         parts = self.layout.split(tf.gather(tf.constant(self.codes), numbers))
-        for name in ("identity", "expression", "albedo"):
+        for name in _LINEAR:
             parts[name] += getattr(noise, name) * _normal(parts[name], next(seeds))
         turn = _RADIAN * noise.rotation * _normal(parts["rotation"], next(seeds))
         turned = rotation_matrix(turn) @ rotation_matrix(parts["rotation"])

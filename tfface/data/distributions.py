@@ -40,15 +40,10 @@ def draw_coefficients(
         samples: `(N, K)` natural samples; None or empty: normal numbers.
         shape: `(B, K)`, of the result.
         seed: `[2]` whole numbers.
-
-    Raises:
-        ValueError: if the bias has more numbers than the part.
     """
     if not isinstance(distribution, Samples):
         return draw(distribution, shape, seed)
     count, modes = shape
-    if len(distribution.bias) > modes:
-        raise ValueError(f"bias: expected at most {modes} numbers, got {len(distribution.bias)}")
     seeds = tf.unstack(tf.random.split(seed, 3))
     if samples is None or not len(samples):
         picked = tf.random.stateless_normal(shape, seeds[0])

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.encoding,
                 on_face,
             )
-    except (CorpusError, FaceModelError, PhotoError, OSError) as error:
+    except (CorpusError, FaceModelError, PhotoError, OSError, ValueError) as error:
         return fail(_PROGRAM, error)
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: interrupted; the same command goes on from here", file=sys.stderr)

@@ -5,6 +5,7 @@ from tfface.metrics.geometric import (
     ScanToMesh,
     Similarity,
     fit_similarity,
+    hausdorff_distance,
     per_vertex_error,
     scan_to_mesh,
 )
@@ -13,15 +14,17 @@ from tfface.metrics.landmarks import (
     mean_landmark_distance,
     normalized_mean_error,
 )
-from tfface.metrics.photometric import photometric_error
+from tfface.metrics.photometric import absolute_colour_error, photometric_error
 
 __all__ = [
     "ClosestPoints",
     "MeshDistance",
     "ScanToMesh",
     "Similarity",
+    "absolute_colour_error",
     "closest_points",
     "fit_similarity",
+    "hausdorff_distance",
     "interocular_distance",
     "mean_landmark_distance",
     "normalized_mean_error",

@@ -108,6 +108,28 @@ def per_vertex_error(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.linalg.norm(scale * centred - goal, axis=-1)
 
 
+def hausdorff_distance(
+    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """The largest distance from one mesh to the other, in the units of the vertices.
+
+    Protocol: the larger of two numbers, the greatest distance of a vertex of either mesh from the
+    surface of the other; nothing is aligned. Vertices outside all triangles do not count.
+
+    Args:
+        first: Vertices `(V, 3)` and triangles `(T, 3)`.
+        second: As well.
+
+    Raises:
+        ValueError: if a mesh has no triangle.
+    """
+    farthest = 0.0
+    for (vertices, triangles), other in ((first, second), (second, first)):
+        points = np.asarray(vertices)[np.unique(triangles)]
+        farthest = max(farthest, MeshDistance(*other).query(points).distances.max(initial=0.0))
+    return float(farthest)
+
+
 def scan_to_mesh(
     scan: np.ndarray,
     vertices: np.ndarray,

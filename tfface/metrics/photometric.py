@@ -25,13 +25,42 @@ def photometric_error(
     Raises:
         ValueError: if the shapes disagree.
     """
+    difference = _difference(rendered, observed)
+    return _visible_mean(np.linalg.norm(difference, axis=-1), visible)
+
+
+def absolute_colour_error(
+    rendered: np.ndarray, observed: np.ndarray, visible: np.ndarray | None = None
+) -> np.ndarray:
+    """Mean absolute difference of colours, the L1 error of InverseFaceNet (Kim et al. 2018).
+
+    Protocol: as `photometric_error`, but the mean of the three channels' absolute differences, in
+    units in which black and white are 255 apart.
+
+    Args:
+        rendered, observed, visible: As of `photometric_error`.
+
+    Returns:
+        `(...)`; NaN where no vertex is visible.
+
+    Raises:
+        ValueError: if the shapes disagree.
+    """
+    difference = _difference(rendered, observed)
+    return _visible_mean(255.0 * np.abs(difference).mean(axis=-1), visible)
+
+
+def _difference(rendered: np.ndarray, observed: np.ndarray) -> np.ndarray:
     rendered, observed = np.asarray(rendered, np.float64), np.asarray(observed, np.float64)
     if rendered.shape != observed.shape or rendered.shape[-1:] != (3,):
         raise ValueError(
             f"observed: expected the shape of rendered, (..., V, 3) = {rendered.shape}, "
             f"got {observed.shape}"
         )
-    distances = np.linalg.norm(rendered - observed, axis=-1)
+    return rendered - observed
+
+
+def _visible_mean(distances: np.ndarray, visible: np.ndarray | None) -> np.ndarray:
     weights = np.ones_like(distances) if visible is None else np.asarray(visible, np.float64)
     if weights.shape != distances.shape:
         raise ValueError(f"visible: expected shape {distances.shape}, got {weights.shape}")

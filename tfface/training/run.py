@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +78,15 @@ class RunFolder:
         return self.root / "export"
 
 
-def train(config: Config, resume: bool = False) -> History:
+def train(
+    config: Config, resume: bool = False, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> History:
     """Trains as configured, exports, and returns the losses of every epoch.
 
     Args:
         config: The whole run.
         resume: Go on from the last checkpoint of `config.output`, if it has one.
+        callbacks: More to call in every stage, after the run's own.
 
     Raises:
         ConfigError: records, devices or output folder do not fit.
@@ -97,7 +100,8 @@ def train(config: Config, resume: bool = False) -> History:
         strategy = make_strategy(config.training)
         chief = is_chief(strategy)
         _check_output(folder, resume)
-        keras.utils.set_random_seed(config.seed)
+        # A global seed of 0 keeps TensorFlow from shuffling by a seed that is a tensor.
+        keras.utils.set_random_seed(config.seed or 2**32 - 1)
         with strategy.scope():
             system = _compiled_system(config)
             last = latest_checkpoint(folder.checkpoints) if resume else None
@@ -109,7 +113,7 @@ def train(config: Config, resume: bool = False) -> History:
             if done >= stage.end:
                 continue
             try:
-                history = _fit(system, config, folder, stage, done, history, chief)
+                history = _fit(system, config, folder, stage, done, history, chief, callbacks)
             except tf.errors.DataLossError:
                 patterns = [p for found in config.record_patterns.values() for p in found]
                 patterns += config.data.synthetic.records
@@ -207,6 +211,7 @@ def _fit(
     done: int,
     history: History,
     chief: bool,
+    more_callbacks: Sequence[keras.callbacks.Callback],
 ) -> History:
     """Trains to the end of a stage, or what is left of it after `done` epochs of the run."""
     training = config.training
@@ -240,7 +245,7 @@ def _fit(
         initial_epoch=done,
         steps_per_epoch=training.steps_per_epoch,
         validation_data=validation,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *more_callbacks],
         shuffle=False,  # the dataset is what it is
     )
     return checkpoint.history

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from mofa_evaluation.baselines import fitted, placed_mean_face, untrained
 from mofa_evaluation.measures import Errors, collect, picture_errors
-from tfface.config import load_config
+from tfface.config import MoFAConfig, load_config
 from tfface.data.crop import crop_box, crop_image, to_crop
+from tfface.data.detection import FaceDetector
 from tfface.data.photos import read_photo
 from tfface.morphable.model import MorphableModel
 from tfface.reconstructor import Reconstructor
@@ -26,38 +27,49 @@ def held_out_photos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.jpg") if path.stem.endswith("3"))
 
 
+def photo_crops(
+    detector: FaceDetector, paths: Sequence[Path], size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of crops `(B, S, S, 3)` uint8 and the detector's landmarks `(B, 68, 2)` in them.
+
+    Photos without a face are left out; of several faces the largest is taken.
+    """
+    crops, landmarks = [], []
+    for number, path in enumerate(tqdm(paths, desc="held-out photos", unit="photo")):
+        image = read_photo(path)
+        for face in detector.detect(image)[:1]:
+            box = crop_box(face.landmarks)
+            crops.append(crop_image(image, box, size))
+            landmarks.append(to_crop(face.landmarks, box, size))
+        if crops and (len(crops) == BATCH or number == len(paths) - 1):
+            yield np.stack(crops), np.stack(landmarks)
+            crops, landmarks = [], []
+
+
 def evaluate_photos(
     reconstructor: Reconstructor, face_model: MorphableModel, paths: Sequence[Path]
 ) -> dict[str, Errors]:
     """Errors of `mofa`, `fitted`, `mean_face` and `untrained` on photos.
 
-    The reference are the detector's 68 landmarks of the largest face. Photos without a face are
-    left out; the result is empty if none has one.
+    The reference are the detector's 68 landmarks. The result is empty if no photo has a face.
     """
     model, size = reconstructor.model, reconstructor.model.image_size
-    losses = load_config(CONFIG).losses
-    system = MoFA.of_model(face_model, size, model.focal_length, losses=losses)
-    batches, crops, landmarks = [], [], []
-    for number, path in enumerate(tqdm(paths, desc="held-out photos", unit="photo")):
-        image = read_photo(path)
-        for face in reconstructor.detector.detect(image)[:1]:
-            box = crop_box(face.landmarks)
-            crops.append(crop_image(image, box, size))
-            landmarks.append(to_crop(face.landmarks, box, size))
-        if crops and (len(crops) == BATCH or number == len(paths) - 1):
-            pictures, points = np.stack(crops), np.stack(landmarks)
-            regressed = model.regress(pictures)
-            predictions = {
-                "mofa": regressed,
-                "fitted": fitted(system, regressed, pictures, points),
-                "mean_face": placed_mean_face(model, face_model, points, pictures),
-                "untrained": untrained(model, face_model, len(pictures)),
+    config = load_config(CONFIG)
+    assert isinstance(config, MoFAConfig)
+    system = MoFA.of_model(face_model, size, model.focal_length, losses=config.losses)
+    batches = []
+    for pictures, points in photo_crops(reconstructor.detector, paths, size):
+        regressed = model.regress(pictures)
+        predictions = {
+            "mofa": regressed,
+            "fitted": fitted(system, regressed, pictures, points),
+            "mean_face": placed_mean_face(model, face_model, points, pictures),
+            "untrained": untrained(model, face_model, len(pictures)),
+        }
+        batches.append(
+            {
+                method: picture_errors(model, model.pose(parts), pictures, points)
+                for method, parts in predictions.items()
             }
-            batches.append(
-                {
-                    method: picture_errors(model, model.pose(parts), pictures, points)
-                    for method, parts in predictions.items()
-                }
-            )
-            crops, landmarks = [], []
+        )
     return collect(batches) if batches else {}

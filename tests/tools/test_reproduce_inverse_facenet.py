@@ -1,0 +1,91 @@
+"""The experiment on bootstrapping: its corpora, its measure, its report."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfface.config import SyntheticConfig
+from tfface.morphable.default import load_default_face_model
+from tfface.systems.inverse_facenet import InverseFaceNet
+
+
+@pytest.fixture
+def tools(repository, monkeypatch):
+    """Lets a test import the scripts of `tools/`."""
+    monkeypatch.syspath_prepend(str(repository / "tools"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_default_face_model("coarse")
+
+
+def test_the_bias_of_the_wide_corpora_opens_the_mouth(tools, model):
+    from inverse_facenet_evaluation.experiment import narrow, open_mouth, wide
+
+    upper, lower = (model.mean + model.expression @ open_mouth(model))[model.landmarks[[62, 66]]]
+    closed = model.mean[model.landmarks[[62, 66]]]
+    assert upper[1] - lower[1] > (closed[0] - closed[1])[1] + 4.0  # mm
+    assert narrow().expression.bias == []
+    np.testing.assert_allclose(wide(model).expression.bias, open_mouth(model))
+
+
+@pytest.mark.slow  # builds the system
+def test_the_measured_loss_is_that_of_the_training(tools, model):
+    from inverse_facenet_evaluation.experiment import model_space_loss
+    from tfface.config import DataConfig
+
+    system = InverseFaceNet.of_model(model, 64)
+    data = DataConfig(synthetic=SyntheticConfig(corpus=16, supersampling=1, hair=0.0))
+    images, targets = next(iter(system.make_datasets(data, 16, seed=0)[0]))
+    codes = system.encoder(images)
+    expected = sum(system.loss_terms(images, targets, system(images)).values())
+    found = model_space_loss(system, codes, targets["code"].numpy())
+    assert found == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_curve_goes_on_where_it_was(tools, tmp_path):
+    from inverse_facenet_evaluation import experiment
+
+    class Nothing:
+        encoder = staticmethod(lambda images, training: tf.zeros([len(images), 4]))
+        grams, layout, losses_config = {}, None, None
+
+    truth = experiment.Truth(np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 4), np.float32))
+    for epochs in ((0, 1, 2), (1, 2, 3)):  # the second run was resumed after one epoch
+        measure = experiment.MeasureLoss(truth, tmp_path / "curve.json")
+        measure.set_model(Nothing())
+        measure.set_params({"steps": 10})
+        for epoch in epochs:
+            measure.on_epoch_end(epoch)
+    steps = [step for step, _ in experiment.read_curve(tmp_path / "curve.json")]
+    assert steps == [10, 20, 30, 40]
+
+
+def test_the_report_compares_with_the_baseline(tools, tmp_path):
+    from inverse_facenet_evaluation.report import Report
+
+    names = ("photometric_l1", "hausdorff_mm", "geometric_mm", "albedo_l1", "rotation_degrees")
+
+    def errors(value):
+        return {name: np.full(4, value) for name in names}
+
+    report = Report(
+        wide={"start": errors(5.0), "baseline": errors(4.0), "bootstrapped": errors(3.0)},
+        narrow={"start": errors(1.0), "plain_parameters": errors(2.0)},
+        curves={"baseline": [[10, 4.0], [20, 4.5]], "bootstrapped": [[10, 4.0], [20, 2.0]]},
+        photos={"after": {"landmark_nme": np.array([0.1, 0.3])}},
+    )
+    table = report.tables()
+    assert "| photometric L1, of 255 | 5.00 | 4.00 | 3.00 | 0.75 | 16.74 -> 12.11: 0.72 |" in table
+    assert "| mean vertex distance, mm | 1.00 | 2.00 |" in table
+    assert "| landmark error / outer eye corner distance | 0.200 |" in table
+    report.write(tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["hausdorff_mm.bootstrapped"] == 3.0
+    assert results["hausdorff_mm.ratio"] == 0.75
+    assert results["narrow_geometric_mm.plain_parameters"] == 2.0
+    assert results["model_space_loss.bootstrapped"] == 2.0
+    assert (tmp_path / "loss.png").stat().st_size > 1000

@@ -1,0 +1,1 @@
+"""The experiments behind tools/reproduce_inverse_facenet.py."""
