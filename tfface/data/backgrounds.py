@@ -75,7 +75,7 @@ class Backgrounds:
     def _cut_outs(self, pictures: tf.Tensor, count: int, seed: tf.Tensor) -> tf.Tensor:
         """Random squares of random pictures, half of them mirrored."""
         seeds = tf.unstack(tf.random.split(seed, 3))
-        numbers = tf.random.stateless_uniform([count], seeds[0], 0, len(pictures), tf.int32)
+        numbers = tf.random.stateless_uniform([count], seeds[0], 0, pictures.shape[0], tf.int32)
         side = tf.random.stateless_uniform([count, 1], seeds[1], 1 / _ROOM, 1.0)
         draws = tf.random.stateless_uniform([count, 3], seeds[2])
         corner = draws[:, :2] * (1 - side)

@@ -74,6 +74,7 @@ def painted_faces(
         first: The number of faces to leave out at the start.
     """
 
+    @tf.autograph.experimental.do_not_convert  # which takes longer than the rest of the tracing
     def draw(group: tf.Tensor) -> object:
         seeds = tf.unstack(tf.random.split(tf.stack([tf.constant(seed, tf.int64), group])))
         return paint(sampler.draw(GROUP, seeds[0]), seeds[1])

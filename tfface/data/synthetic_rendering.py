@@ -52,7 +52,7 @@ class FacePainter:
         face = self.decoder(self.layout.split(codes))
         points, albedo = self.hair.grow(face, seeds[0])
         head, opacity = self._draw(points, albedo * face["shading"])
-        behind = self.backgrounds(len(codes), seeds[1])
+        behind = self.backgrounds(codes.shape[0], seeds[1])
         clothes, cloth, worn = self._clothes(face["landmarks"], seeds[2])
         behind += cloth * (clothes - behind)
         image = head + (1.0 - opacity) * behind

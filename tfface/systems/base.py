@@ -20,18 +20,18 @@ Datasets = tuple[tf.data.Dataset, tf.data.Dataset | None]
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs of a run that have their own data.
+    """Epochs of a run that have their own training data.
 
     Attributes:
         first: Epochs before it.
         end: Epochs when it is over.
-        make_datasets: A number of steps to leave out at the stage's start -> endless training
-            batches, and validation batches or None. Called when the stages before are over.
+        make_batches: A number of steps to leave out at the stage's start -> endless training
+            batches. Called when the stages before are over.
     """
 
     first: int
     end: int
-    make_datasets: Callable[[int], Datasets]
+    make_batches: Callable[[int], tf.data.Dataset]
 
 
 class FaceSystem(keras.Model):
@@ -101,11 +101,11 @@ class FaceSystem(keras.Model):
             chief: False on workers that write nothing.
         """
 
-        def make_datasets(first_step: int) -> Datasets:
+        def make_batches(first_step: int) -> tf.data.Dataset:
             size = config.training.batch_size
-            return self.make_datasets(config.data, size, config.seed, first_step)
+            return self.make_datasets(config.data, size, config.seed, first_step)[0]
 
-        return [Stage(0, config.training.epochs, make_datasets)]
+        return [Stage(0, config.training.epochs, make_batches)]
 
     def topology(self) -> dict[str, np.ndarray]:
         """Arrays that a program needs beside `decode` to build a mesh, `triangles` among them."""

@@ -19,7 +19,7 @@ from tfface.data.code_samplers import CodeNeighbourhood, CodeSampler, FaceSample
 from tfface.data.records import read_records
 from tfface.data.training_data import training_data
 from tfface.files import write_by_rename
-from tfface.systems.base import Datasets, Stage
+from tfface.systems.base import Stage
 from tfface.systems.code_regressor import CodeRegressor
 
 _BATCH = 64  # photos that are regressed together
@@ -52,10 +52,10 @@ class Bootstrapping:
         settings = self.settings
         for number in range(1, settings.rounds + 1):
             first = self.config.training.epochs + (number - 1) * settings.epochs
-            yield Stage(first, first + settings.epochs, partial(self._datasets, number))
+            yield Stage(first, first + settings.epochs, partial(self._batches, number))
 
-    def _datasets(self, number: int, first_step: int) -> Datasets:
-        """The corpus of a round, from a step of the round on, and the validation set."""
+    def _batches(self, number: int, first_step: int) -> tf.data.Dataset:
+        """The corpus of a round, from a step of the round on."""
         codes = self._photo_codes(number)
         sampler: CodeSampler = CodeNeighbourhood(
             codes, self.system.layout, self.system.focal_length, self.settings.noise
@@ -74,7 +74,7 @@ class Bootstrapping:
         return training_data(
             data, self.system.morphable_model, self.system.decoder,
             self.config.training.batch_size, seed, first_step, sampler,
-        )  # fmt: skip
+        )[0]  # fmt: skip
 
     def _photo_codes(self, number: int) -> np.ndarray:
         """The codes of the photos when the round began, `[M, N]`."""

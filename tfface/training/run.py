@@ -19,7 +19,7 @@ from tfface.encoders.errors import WeightsError
 from tfface.files import write_text
 from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
-from tfface.systems.base import FaceSystem, Stage
+from tfface.systems.base import FaceSystem
 from tfface.systems.export import ExportError, export_system
 from tfface.training.checkpoints import (
     CheckpointError,
@@ -109,16 +109,12 @@ def train(
         if chief:  # only now: a run that cannot be resumed keeps its configuration
             write_text(folder.config, config.to_yaml())
         folder.checkpoints.mkdir(exist_ok=True)
-        for stage in system.stages(config, folder.root, chief):
-            if done >= stage.end:
-                continue
-            try:
-                history = _fit(system, config, folder, stage, done, history, chief, callbacks)
-            except tf.errors.DataLossError:
-                patterns = [p for found in config.record_patterns.values() for p in found]
-                patterns += config.data.synthetic.records
-                raise ConfigError(f"data.records: {damaged_file(patterns)}") from None
-            done = stage.end
+        try:
+            history = _fit(system, config, folder, done, history, chief, callbacks)
+        except tf.errors.DataLossError:
+            patterns = [p for found in config.record_patterns.values() for p in found]
+            patterns += config.data.synthetic.records
+            raise ConfigError(f"data.records: {damaged_file(patterns)}") from None
     if chief:
         export_system(_exported_system(system, config), folder.export)
     wait_for_all(strategy)
@@ -207,21 +203,19 @@ def _fit(
     system: FaceSystem,
     config: Config,
     folder: RunFolder,
-    stage: Stage,
     done: int,
     history: History,
     chief: bool,
     more_callbacks: Sequence[keras.callbacks.Callback],
 ) -> History:
-    """Trains to the end of a stage, or what is left of it after `done` epochs of the run."""
+    """Trains what is left of the stages after `done` epochs of the run."""
     training = config.training
-    first_step = (done - stage.first) * training.steps_per_epoch
-    try:
-        data, validation = stage.make_datasets(first_step)
-    except (ConfigError, CorpusError, PhotoError):
-        raise
-    except ValueError as error:
-        raise ConfigError(f"data.{error}") from None
+    stages = [stage for stage in system.stages(config, folder.root, chief) if done < stage.end]
+    if not stages:
+        return history
+    with _told_as_configuration():
+        everything = system.make_datasets(config.data, training.batch_size, config.seed)
+    validation = everything[1]
     if validation is not None:  # the same faces after every epoch
         validation = share_batches(validation.take(training.validation_steps).cache())
     checkpoint = RunCheckpoint(
@@ -229,7 +223,7 @@ def _fit(
     )
     callbacks: list[keras.callbacks.Callback] = [checkpoint]
     if chief:
-        shown = next(iter(validation or data))[0][:SHOWN_FACES]
+        shown = next(iter(validation or everything[0]))[0][:SHOWN_FACES]
         callbacks += [
             keras.callbacks.TensorBoard(str(folder.logs), write_graph=False),
             FacePictures(
@@ -239,16 +233,31 @@ def _fit(
                 training.image_every_epochs,
             ),
         ]
-    system.fit(
-        share_batches(data),
-        epochs=stage.end,
-        initial_epoch=done,
-        steps_per_epoch=training.steps_per_epoch,
-        validation_data=validation,
-        callbacks=[*callbacks, *more_callbacks],
-        shuffle=False,  # the dataset is what it is
-    )
+    for stage in stages:
+        with _told_as_configuration():
+            batches = stage.make_batches((done - stage.first) * training.steps_per_epoch)
+        system.fit(
+            share_batches(batches),
+            epochs=stage.end,
+            initial_epoch=done,
+            steps_per_epoch=training.steps_per_epoch,
+            validation_data=validation,
+            callbacks=[*callbacks, *more_callbacks],
+            shuffle=False,  # the dataset is what it is
+        )
+        done = stage.end
     return checkpoint.history
+
+
+@contextmanager
+def _told_as_configuration() -> Iterator[None]:
+    """Tells what is wrong with the data as a mistake of the configuration."""
+    try:
+        yield
+    except (ConfigError, CorpusError, PhotoError):
+        raise
+    except ValueError as error:
+        raise ConfigError(f"data.{error}") from None
 
 
 @contextmanager

@@ -28,7 +28,10 @@ class FacePictures(keras.callbacks.Callback):
     def __init__(self, images: np.ndarray, logs: Path, pictures: Path, every: int = 1) -> None:
         super().__init__()
         self.images, self.pictures, self.every = images, pictures, every
-        self.writer = tf.summary.create_file_writer(str(logs))
+        self.logs = logs
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.writer = tf.summary.create_file_writer(str(self.logs))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
