@@ -50,6 +50,12 @@ def test_every_system_has_its_own_sections(file: Path) -> None:
     assert config.losses.identity == 2
 
 
+@pytest.mark.parametrize("key", ["records", "validation_records"])
+def test_photos_cannot_teach_codes(file: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"data: expected no {key}.*bootstrapping\.records"):
+        load_config(file, ["system=inverse_facenet", f"data.{key}=[photos]"])
+
+
 def test_rounds_of_bootstrapping_want_photos(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"rounds: expected 0 without bootstrapping\.records"):
         load_config(file, ["system=inverse_facenet", "bootstrapping.rounds=3"])
@@ -120,6 +126,14 @@ def test_shipped_configs_load(path: Path) -> None:
         (
             "data.synthetic.expression={distribution: samples, scale: {distribution: normal}}",
             ["data.synthetic.expression.scale.deviation: expected a value"],
+        ),
+        (
+            "data.synthetic.yaw={distribution: normal, mean: 90, deviation: 1, low: -5, high: 5}",
+            ["data.synthetic.yaw.high: expected bounds on both sides of the mean, 90", "5 (int)"],
+        ),
+        (
+            "data.synthetic.yaw={distribution: normal, deviation: 1, low: 5}",
+            ["data.synthetic.yaw.high: expected bounds on both sides of the mean, 0"],
         ),
         ("data.synthetic.identity=2", ["data.synthetic.identity: expected a section", "2 (int)"]),
         ("model={encoder: [}", ["model", "YAML"]),

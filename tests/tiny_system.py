@@ -64,15 +64,18 @@ class TinySystem(FaceSystem):
     def make_optimizer(self, config: Config) -> keras.Optimizer:
         return keras.optimizers.Adam(config.optimizer.learning_rate)
 
-    def make_datasets(
+    def training_batches(
         self, config: DataConfig, batch_size: int, seed: int, first_step: int = 0
-    ) -> tuple[tf.data.Dataset, tf.data.Dataset | None]:
+    ) -> tf.data.Dataset:
         def example(index: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
             colour = tf.random.stateless_uniform([3], [tf.cast(seed, tf.int64), index])
             return tf.ones([self.image_size, self.image_size, 3]) * colour, {"colour": colour}
 
         indices = tf.data.Dataset.counter(first_step * batch_size)
-        return indices.map(example).batch(batch_size).prefetch(2), None
+        return indices.map(example).batch(batch_size).prefetch(2)
+
+    def validation_batches(self, config: DataConfig, batch_size: int, seed: int) -> None:
+        return None
 
 
 def build_tiny_system(config: Config, random_weight: float = 0.0) -> TinySystem:

@@ -3,8 +3,9 @@
     python tools/benchmark_synthesis.py --size small --output DIR [--seed N]
 
 For `configs/inverse_facenet.yaml` (112 pixels, the compact encoder, 32 faces a step): faces drawn a
-second with all cores, and the share of a training's time that it waits for its next batch, with
-faces drawn as it goes, a corpus in memory and a corpus on disk. Prints a Markdown table and writes
+second with all cores, and the share of a training's time that it waits for its next batch: with
+faces drawn as it goes, in a round of bootstrapping, which draws its corpus first, and with a corpus
+in memory and on disk. Prints a Markdown table and writes
 DIR/results.json and configuration.json.
 """
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.command_line import fail, load_tensorflow_quietly, whole_number
 
 if TYPE_CHECKING:
     from tfface.config import InverseFaceNetConfig
@@ -33,17 +34,18 @@ CONFIG = Path(__file__).resolve().parent.parent / "configs" / "inverse_facenet.y
 
 @dataclass(frozen=True)
 class Size:
-    """Faces of a corpus, batches drawn and training steps measured."""
+    """Batches drawn, training steps measured, and steps of a round of bootstrapping."""
 
-    corpus: int
     batches: int
     steps: int
+    round_steps: int
 
 
-SIZES = {"small": Size(512, 20, 30), "full": Size(2048, 100, 200)}
+SIZES = {"small": Size(20, 30, 80), "full": Size(100, 200, 320)}
 _WARM_UP = 3  # batches that are not measured
 TITLES = {
     "stream": "drawn as training goes",
+    "round": "a round of bootstrapping, its drawing included",
     "memory": "a corpus in memory",
     "disk": "a corpus on disk",
 }
@@ -54,7 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the drawing of faces.")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=0, help="of the faces")
+    parser.add_argument("--seed", type=whole_number, default=1, help="of the faces")
     options = parser.parse_args()
     try:
         options.output.mkdir(parents=True, exist_ok=True)
@@ -97,20 +99,23 @@ def measure(size: Size, seed: int) -> dict[str, float]:
     faces = synthetic_faces(
         system.morphable_model, system.decoder, config.data.synthetic, seed
     ).batch(batch_size)
-    total, _ = _timed(iter(faces), size.batches, lambda batch: None, "drawing")
+    total, _ = _timed(iter(faces), size.batches, lambda batch: None, "drawing", _WARM_UP)
+    step(next(iter(faces)))  # compiles
     results = {"faces_per_second": size.batches * batch_size / total}
+    settings, steps = config.bootstrapping, config.training.steps_per_epoch
+    round_faces = settings.faces * size.round_steps // (settings.epochs * steps)
     with tempfile.TemporaryDirectory() as folder:
-        write_corpus(folder, config, system.morphable_model, size.corpus)
-        sources: dict[str, dict[str, Any]] = {
-            "stream": {"corpus": None},
-            "memory": {"corpus": size.corpus},
-            "disk": {"records": [folder]},
+        write_corpus(folder, config, system.morphable_model, round_faces)
+        sources: dict[str, tuple[int, int, dict[str, Any]]] = {
+            "stream": (size.steps, _WARM_UP, {"corpus": None}),
+            "round": (size.round_steps, 0, {"corpus": round_faces}),
+            "memory": (size.steps, round_faces // batch_size, {"corpus": round_faces}),
+            "disk": (size.steps, _WARM_UP, {"records": [folder]}),
         }
-        for name, source in sources.items():
-            data = _data(config, source)
-            batches, _ = system.make_datasets(data, batch_size, seed)
-            total, waiting = _timed(iter(batches), size.steps, step, name)
-            results[f"step_ms.{name}"] = 1000 * total / size.steps
+        for name, (count, skipped, source) in sources.items():
+            batches = system.training_batches(_data(config, source), batch_size, seed)
+            total, waiting = _timed(iter(batches), count, step, name, skipped)
+            results[f"step_ms.{name}"] = 1000 * total / count
             results[f"waiting_percent.{name}"] = 100 * waiting / total
     return {name: round(value, 3) for name, value in results.items()}
 
@@ -121,11 +126,14 @@ def _data(config: InverseFaceNetConfig, source: dict[str, Any]) -> Any:
 
 
 def _timed(
-    batches: Iterator[Any], count: int, use: Callable[[Any], object], title: str
+    batches: Iterator[Any], count: int, use: Callable[[Any], object], title: str, skipped: int
 ) -> tuple[float, float]:
-    """Seconds that `count` batches took to come and be used, and those of waiting for them."""
-    for _ in range(_WARM_UP):
-        use(next(batches))
+    """Seconds that `count` batches took to come and be used, and those of waiting for them.
+
+    Before they are counted, some batches are skipped, which fills what is in memory.
+    """
+    for _ in range(skipped):
+        next(batches)
     waiting, started = 0.0, time.perf_counter()
     for _ in tqdm(range(count), desc=title):
         asked = time.perf_counter()

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import tfface
-from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.command_line import fail, load_tensorflow_quietly, whole_number
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 PHOTOS = {"small": 40, "full": 1000}
@@ -32,13 +32,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Repeat the experiments of InverseFaceNet.")
     parser.add_argument("--size", choices=PHOTOS, default="small")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
+    parser.add_argument("--seed", type=whole_number, default=1, help="of all that is drawn")
     parser.add_argument("--model", type=Path, metavar="PATH", help="another exported model")
     parser.add_argument("--before", type=Path, metavar="PATH", help="one before bootstrapping")
     options = parser.parse_args()
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        models = {
+        folders = {
             "before": options.before,
             "after": options.model or tfface.shipped_model_path("inverse_facenet"),
             "mofa": tfface.shipped_model_path("mofa"),
@@ -46,8 +46,8 @@ def main() -> int:
     except OSError as error:
         return fail("reproduce_inverse_facenet", error)
     load_tensorflow_quietly()
-    from inverse_facenet_evaluation.experiment import SIZES, Experiment
-    from inverse_facenet_evaluation.photos import evaluate_photos
+    from inverse_facenet_evaluation.experiment import NETWORKS, SIZES, Experiment
+    from inverse_facenet_evaluation.photos import evaluate_photos, load_models
     from inverse_facenet_evaluation.report import Report, draw_faces
     from mofa_evaluation.photos import held_out_photos
     from tfface.exported_model import ModelError
@@ -55,20 +55,22 @@ def main() -> int:
 
     size = SIZES[options.size]
     shared = Path(os.environ.get("TFFACE_SHARED", SHARED))
+    photos = held_out_photos(shared / "photos")[: PHOTOS[options.size]]
     try:
+        models = load_models(folders) if photos else {}
         experiment = Experiment(size, options.output, options.seed)
-        found = experiment.run()
-        photos = held_out_photos(shared / "photos")[: PHOTOS[options.size]]
-        known = {name: folder for name, folder in models.items() if folder}
-        report = Report(**found, photos=evaluate_photos(known, photos) if photos else {})
+        report = Report(**experiment.run())
+        if models:
+            report.photos = evaluate_photos(models, photos)
         print(report.tables())
         if not photos:
             print(f"\nskipped: held-out photos (no {shared / 'photos'})")
         report.write(options.output)
         networks = [experiment.export(name) for name in ("start", "baseline", "bootstrapped")]
-        draw_faces(experiment, experiment.truth(), networks, options.output / "faces.png")
+        truth = experiment.truth("test")
+        draw_faces(experiment, truth, networks, options.output / "faces.png")
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
-        configuration["runs"] = experiment.configurations()
+        configuration["runs"] = {name: experiment.config(name).model_dump() for name in NETWORKS}
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
     except (*USER_ERRORS, ModelError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import Config, load_config
+from tfface.config import Config, Normal, load_config
 from tfface.data.corpus import CorpusError, read_corpus, write_corpus
 from tfface.data.face_records import MAPS
 from tfface.data.records import read_records
-from tfface.data.synthesize import main
-from tfface.data.training_data import training_data
+from tfface.data.synthesize import main, rate
+from tfface.data.training_data import training_batches
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.sampling import sample_bilinear
@@ -161,6 +162,14 @@ def test_another_corpus_is_not_overwritten(folder, config, model, tmp_path: Path
     with pytest.raises(CorpusError, match="another faces: expected 21, got 20; choose another"):
         write_corpus(folder, config, model, 21, 3, MAPS, "png")
     assert contents(folder) == before
+    fine = load_default_face_model("fine").truncated(80, 64, 80)
+    with pytest.raises(CorpusError, match="another face_model_sha256"):
+        write_corpus(folder, config, fine, FACES, 3, MAPS, "png")
+    turned = config.data.synthetic.model_copy(update={"yaw": Normal(deviation=3.0)})
+    data = config.data.model_copy(update={"synthetic": turned})
+    changed = config.model_copy(update={"data": data})
+    with pytest.raises(CorpusError, match=r"synthetic\.yaw\.deviation: expected 3.0, got 28.0"):
+        write_corpus(folder, changed, model, FACES, 3, MAPS, "png")
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(CorpusError, match="expected a new folder or a corpus"):
         write_corpus(tmp_path, config, model, 1)
@@ -170,13 +179,18 @@ def test_another_corpus_is_not_overwritten(folder, config, model, tmp_path: Path
 def test_training_reads_a_corpus_for_ever(folder, config, model, decoder) -> None:
     synthetic = config.data.synthetic.model_copy(update={"records": [str(folder)]})
     data = config.data.model_copy(update={"synthetic": synthetic})
-    batches = list(training_data(data, model, decoder, 8, seed=1)[0].take(5))
-    resumed = next(iter(training_data(data, model, decoder, 8, seed=1, first_step=4)[0]))
+    batches = list(training_batches(data, model, decoder, 8, seed=1).take(5))
+    resumed = next(iter(training_batches(data, model, decoder, 8, seed=1, first_step=4)))
     np.testing.assert_array_equal(batches[4][1]["code"], resumed[1]["code"])
     codes = np.concatenate([targets["code"] for _, targets in batches])
     assert len(np.unique(codes, axis=0)) == FACES  # each once in 20, then again
     assert batches[0][0].dtype == tf.float32
     assert np.max(batches[0][0]) <= 1.0
+
+
+def test_the_speed_is_that_of_a_full_pipeline() -> None:
+    assert rate([0.0] * 511) == ""
+    assert rate([0.0] * 256 + [10.0 + 0.02 * i for i in range(300)]) == ", 50 a second"
 
 
 def run(repository: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess:
@@ -190,10 +204,9 @@ def run(repository: Path, *arguments: str, **options: object) -> subprocess.Comp
 @pytest.mark.slow
 def test_the_command_line_tells_its_speed(repository: Path, tmp_path: Path) -> None:
     output = tmp_path / "corpus"
-    done = run(repository, "--output", str(output), "--faces", "40", "--map", "mask")
+    done = run(repository, "--output", str(output), "--faces", "520", "--map", "mask")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"40 faces in {output}, ")
-    assert "a second" in done.stdout
+    assert re.fullmatch(rf"520 faces in {output}, \d+ a second\n", done.stdout)
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["maps"] == ["mask"]
 
@@ -223,7 +236,7 @@ def test_a_full_disk(repository: Path, tmp_path: Path) -> None:
         (["data.synthetic.backgrounds=/nowhere"], "/nowhere"),
         (
             ["data.synthetic.expression={distribution: samples, bias: [" + "1," * 70 + "1]}"],
-            "synthetic.expression.bias: expected at most 64 numbers, got 71",
+            "data.synthetic.expression.bias: expected at most 64 numbers, got 71",
         ),
     ],
 )

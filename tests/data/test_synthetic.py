@@ -10,7 +10,14 @@ import pytest
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.config import Constant, NoiseConfig, Normal, SyntheticConfig
+from tfface.config import (
+    ConfigError,
+    Constant,
+    NoiseConfig,
+    Normal,
+    Samples,
+    SyntheticConfig,
+)
 from tfface.data.code_samplers import CodeNeighbourhood, FaceSampler, MixedSampler
 from tfface.data.crop import crop_box
 from tfface.data.photos import PhotoError
@@ -167,11 +174,14 @@ def test_a_fringe_hides_the_forehead_and_not_the_mouth(model, decoder, codes) ->
     assert np.mean(change[faces, lip[:, 1], lip[:, 0]] > 0.03) < 0.05
 
 
-def test_a_collar_hides_the_neck(model, decoder, codes) -> None:
-    painted = paint(model, decoder, codes, collar=1.0)
-    assert (painted["collar"].max(axis=(1, 2, 3)) == 1.0).mean() > 0.9
-    assert painted["collar"][:, : SIZE // 2].max() == 0.0
-    assert paint(model, decoder, codes, collar=0.0)["collar"].max() == 0.0
+def test_a_collar_hides_the_neck_and_not_the_face(model, decoder, codes) -> None:
+    bare = paint(model, decoder, codes, hair=0.0)
+    dressed = paint(model, decoder, codes, hair=0.0, collar=1.0)
+    change = np.abs(dressed["image"] - bare["image"]).mean(axis=-1)
+    faces, chin = np.arange(len(codes)), bare["landmarks"][:, 8].astype(int)
+    below = np.minimum(chin[:, 1] + SIZE // 6, SIZE - 1)  # the neck, or its end
+    assert np.mean(change[faces, below, np.clip(chin[:, 0], 0, SIZE - 1)] > 0.03) > 0.5
+    assert change[:, : SIZE // 2].max() < 1e-5
 
 
 def test_backgrounds_come_from_the_folder(model, decoder, codes, tmp_path: Path) -> None:
@@ -184,9 +194,20 @@ def test_backgrounds_come_from_the_folder(model, decoder, codes, tmp_path: Path)
     assert behind.mean() > 0.5  # the others show hair
 
 
-def test_a_folder_without_pictures_is_an_error(model, decoder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [None, "only.mp4"])
+def test_a_folder_without_pictures_is_an_error(
+    model, decoder, tmp_path: Path, name: str | None
+) -> None:
+    if name:
+        (tmp_path / name).write_bytes(b"")
     with pytest.raises(PhotoError):
         FacePainter(model, decoder, SETTINGS.model_copy(update={"backgrounds": str(tmp_path)}))
+
+
+def test_a_bias_longer_than_its_part(model, decoder) -> None:
+    settings = SyntheticConfig(expression=Samples(bias=[0.0] * 65))
+    with pytest.raises(ConfigError, match=r"data\.synthetic\.expression\.bias: .* 64 .*got 65"):
+        FaceSampler(model, decoder, settings)
 
 
 def test_maps_are_those_of_the_face(model, decoder, codes) -> None:

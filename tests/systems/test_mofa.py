@@ -30,7 +30,7 @@ def system() -> MoFA:
 @pytest.fixture(scope="module")
 def batch(system: MoFA) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     data = DataConfig(synthetic=SyntheticConfig(corpus=8, supersampling=1))
-    return next(iter(system.make_datasets(data, 8, seed=0)[0]))
+    return next(iter(system.training_batches(data, 8, seed=0)))
 
 
 def test_first_prediction_is_the_lit_mean_face_in_the_middle(system: MoFA) -> None:
@@ -111,7 +111,7 @@ def test_a_face_model_without_a_part_trains_and_exports(lacking: str, tmp_path) 
     system = MoFA.of_model(model, SIZE, losses=MoFALossesConfig(supervision=1.0))
     system.compile(optimizer=keras.optimizers.Adam(1e-3))
     data = DataConfig(synthetic=SyntheticConfig(corpus=4, supersampling=1))
-    history = system.fit(system.make_datasets(data, 4, seed=0)[0].take(2), verbose=0).history
+    history = system.fit(system.training_batches(data, 4, seed=0).take(2), verbose=0).history
     assert np.isfinite(history["loss"]).all()
     export_system(system, tmp_path / "model")
     parts = ExportedModel(tmp_path / "model").regress(np.zeros((1, SIZE, SIZE, 3), np.uint8))

@@ -20,6 +20,6 @@ def test_waiting_is_what_the_next_batch_takes(repository, monkeypatch, draw, use
 
     clock = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    total, waiting = benchmark_synthesis._timed(batches(), 5, step, "test")
+    total, waiting = benchmark_synthesis._timed(batches(), 5, step, "test", 2)
     assert total == pytest.approx(0.1)
     assert waiting == pytest.approx(expected * total)

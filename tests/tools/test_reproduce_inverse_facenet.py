@@ -1,14 +1,23 @@
 """The experiment on bootstrapping: its corpora, its measure, its report."""
 
 import json
+import shutil
+import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import SyntheticConfig
+from tests.fake_export import IMAGE_SIZE, write_fake_export
+from tfface.config import InverseFaceNetLossesConfig, SyntheticConfig
+from tfface.data.code_samplers import FaceSampler
+from tfface.files import write_text
 from tfface.morphable.default import load_default_face_model
+from tfface.systems.code_regressor import compared_vertices
 from tfface.systems.inverse_facenet import InverseFaceNet
+from tfface.training.run import RunFolder
 
 
 @pytest.fixture
@@ -23,7 +32,7 @@ def model():
 
 
 def test_the_bias_of_the_wide_corpora_opens_the_mouth(tools, model):
-    from inverse_facenet_evaluation.experiment import narrow, open_mouth, wide
+    from inverse_facenet_evaluation.corpora import narrow, open_mouth, wide
 
     upper, lower = (model.mean + model.expression @ open_mouth(model))[model.landmarks[[62, 66]]]
     closed = model.mean[model.landmarks[[62, 66]]]
@@ -32,14 +41,66 @@ def test_the_bias_of_the_wide_corpora_opens_the_mouth(tools, model):
     np.testing.assert_allclose(wide(model).expression.bias, open_mouth(model))
 
 
+def test_the_plain_loss_weighs_parts_as_the_model_space_does(tools, model, tmp_path):
+    from inverse_facenet_evaluation.corpora import narrow
+    from inverse_facenet_evaluation.experiment import SIZES, Experiment
+
+    experiment = Experiment(SIZES["small"], tmp_path, 1)
+    losses = experiment.balanced_plain_losses()
+    assert losses.space == "parameters"
+    sampler = FaceSampler(model, experiment.decoder, narrow())
+    codes = sampler.draw(4096, tf.constant([5, 0], tf.int64)).numpy()
+    part = experiment.layout.parts["expression"]
+    plain = losses.expression * np.square(codes[:, part.slice]).sum(axis=1).mean()
+    moved = np.einsum("vck,bk->bvc", model.expression, codes[:256, part.slice])
+    face = compared_vertices(model, experiment.decoder)
+    there = (np.square(moved).sum(axis=-1) @ face / face.sum()).mean()
+    assert plain == pytest.approx(InverseFaceNetLossesConfig().expression * there, rel=0.15)
+
+
+@pytest.mark.slow
+def test_the_whole_experiment_with_trainings_that_learn_nothing(
+    tools, model, tmp_path, monkeypatch, capsys
+):
+    import reproduce_inverse_facenet
+    from inverse_facenet_evaluation import experiment
+
+    exported = write_fake_export(tmp_path / "model", model)
+
+    def train(config, resume, callbacks):
+        folder = RunFolder(Path(config.output))
+        folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(exported, folder.export)
+        write_text(callbacks[0].file, json.dumps([[10, 2.0], [20, 1.0]]))
+
+    tiny = experiment.Size(IMAGE_SIZE, 8, 6, 5, 1, 2, 2, 8)
+    monkeypatch.setitem(experiment.SIZES, "small", tiny)
+    monkeypatch.setattr(experiment, "train", train)
+    monkeypatch.setenv("TFFACE_SHARED", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("tfface.shipped_model_path", lambda name: tmp_path / name)
+    output = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["reproduce_inverse_facenet.py", "--output", str(output)])
+    assert reproduce_inverse_facenet.main() == 0
+    assert "skipped: held-out photos" in capsys.readouterr().out
+    results = json.loads((output / "results.json").read_text())
+    # All networks show the mean face.
+    assert results["hausdorff_mm.ratio"] == results["photometric_l1.ratio"] == 1.0
+    assert results["geometric_mm.start"] > 1.0
+    assert 0 < results["narrow_geometric_mm.start"] < results["geometric_mm.start"]
+    columns = cv2.imread(str(output / "faces.png")).shape[1] // IMAGE_SIZE
+    assert columns == 5  # input, three networks, truth
+    configuration = json.loads((output / "configuration.json").read_text())
+    assert configuration["runs"]["baseline"]["bootstrapping"]["kept"] == 1.0
+
+
 @pytest.mark.slow  # builds the system
 def test_the_measured_loss_is_that_of_the_training(tools, model):
-    from inverse_facenet_evaluation.experiment import model_space_loss
+    from inverse_facenet_evaluation.loss_curve import model_space_loss
     from tfface.config import DataConfig
 
     system = InverseFaceNet.of_model(model, 64)
     data = DataConfig(synthetic=SyntheticConfig(corpus=16, supersampling=1, hair=0.0))
-    images, targets = next(iter(system.make_datasets(data, 16, seed=0)[0]))
+    images, targets = next(iter(system.training_batches(data, 16, seed=0)))
     codes = system.encoder(images)
     expected = sum(system.loss_terms(images, targets, system(images)).values())
     found = model_space_loss(system, codes, targets["code"].numpy())
@@ -47,20 +108,21 @@ def test_the_measured_loss_is_that_of_the_training(tools, model):
 
 
 def test_a_curve_goes_on_where_it_was(tools, tmp_path):
-    from inverse_facenet_evaluation import experiment
+    from inverse_facenet_evaluation.corpora import Truth
+    from inverse_facenet_evaluation.loss_curve import MeasureLoss, read_curve
 
     class Nothing:
         encoder = staticmethod(lambda images, training: tf.zeros([len(images), 4]))
         grams, layout, losses_config = {}, None, None
 
-    truth = experiment.Truth(np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 4), np.float32))
+    truth = Truth(np.zeros((3, 8, 8, 3), np.uint8), np.zeros((3, 4), np.float32))
     for epochs in ((0, 1, 2), (1, 2, 3)):  # the second run was resumed after one epoch
-        measure = experiment.MeasureLoss(truth, tmp_path / "curve.json")
+        measure = MeasureLoss(truth, tmp_path / "curve.json")
         measure.set_model(Nothing())
         measure.set_params({"steps": 10})
         for epoch in epochs:
             measure.on_epoch_end(epoch)
-    steps = [step for step, _ in experiment.read_curve(tmp_path / "curve.json")]
+    steps = [step for step, _ in read_curve(tmp_path / "curve.json")]
     assert steps == [10, 20, 30, 40]
 
 
@@ -76,16 +138,17 @@ def test_the_report_compares_with_the_baseline(tools, tmp_path):
         wide={"start": errors(5.0), "baseline": errors(4.0), "bootstrapped": errors(3.0)},
         narrow={"start": errors(1.0), "plain_parameters": errors(2.0)},
         curves={"baseline": [[10, 4.0], [20, 4.5]], "bootstrapped": [[10, 4.0], [20, 2.0]]},
-        photos={"after": {"landmark_nme": np.array([0.1, 0.3])}},
     )
+    report.photos = {"after": {"landmark_nme": np.array([0.1, 0.3])}}
     table = report.tables()
     assert "| photometric L1, of 255 | 5.00 | 4.00 | 3.00 | 0.75 | 16.74 -> 12.11: 0.72 |" in table
     assert "| mean vertex distance, mm | 1.00 | 2.00 |" in table
+    assert "| 20 | 4.50 | 2.00 |" in table
     assert "| landmark error / outer eye corner distance | 0.200 |" in table
     report.write(tmp_path)
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["hausdorff_mm.bootstrapped"] == 3.0
     assert results["hausdorff_mm.ratio"] == 0.75
     assert results["narrow_geometric_mm.plain_parameters"] == 2.0
-    assert results["model_space_loss.bootstrapped"] == 2.0
+    assert results["model_space_loss.bootstrapped.iteration_20"] == 2.0
     assert (tmp_path / "loss.png").stat().st_size > 1000

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfface.data.face_records import FaceRecord
+from tfface.data.records import write_shard
 from tfface.train import main
 
 Start = Callable[..., subprocess.Popen]
@@ -51,7 +54,12 @@ def _free_ports(count: int) -> list[int]:
 
 def test_two_workers_on_loopback_train_as_one_process(start: Start, tmp_path: Path) -> None:
     workers = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    records = tmp_path / "part.tfrecord"  # looked at before anything is trained
+    picture = tf.io.encode_png(np.zeros((48, 48, 3), np.uint8)).numpy()
+    points, crop = np.zeros((68, 2)), np.arange(4)
+    write_shard(records, [FaceRecord(picture, 1.5, points, np.ones(68), crop, "", "", (9, 9))])
     shared = ["training.strategy=multi_worker", f"output={tmp_path / 'two'}"]
+    shared.append(f"data.records=[{records}]")
     processes = []
     for index in range(2):
         cluster = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}

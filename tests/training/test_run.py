@@ -188,7 +188,7 @@ def test_records_that_are_cut_short_are_named(config: Config, tmp_path: Path) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_check_records", lambda _: None)
         patch.setattr(run, "_fit", cut)
-        with pytest.raises(ConfigError, match=rf"data\.records: {path}: expected whole records"):
+        with pytest.raises(ConfigError, match=rf"{path}: expected whole records"):
             run.train(config)
 
 

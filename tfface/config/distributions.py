@@ -53,12 +53,20 @@ class Normal(_Bounded):
     mean: float = 0.0
     deviation: NotNegative
     low: float | None = None
-    high: float | None = None
+    high: float | None = Field(default=None, validate_default=True)  # with low and mean
 
     @property
     def support(self) -> tuple[float, float]:
         low, high = self.low, self.high
         return -math.inf if low is None else low, math.inf if high is None else high
+
+    @pydantic.field_validator("high")
+    @classmethod
+    def _mean_is_between(cls, high: float | None, info: pydantic.ValidationInfo) -> float | None:
+        mean, low = info.data.get("mean", 0.0), info.data.get("low")
+        if (low is not None and mean < low) or (high is not None and mean > high):
+            raise ValueError(f"bounds on both sides of the mean, {mean}")
+        return high
 
 
 Scalar = Annotated[Constant | Uniform | Normal, Field(discriminator="distribution")]

@@ -75,7 +75,8 @@ class InverseFaceNetLossesConfig(Section):
 
     In `space: model` a part's error is measured on what it changes: `identity`, `expression`,
     `rotation` and `translation` in squared mm on the mesh, `albedo` and `illumination` in squared
-    colour of reflectance and shading. `space: parameters` compares coefficient by coefficient.
+    colour of reflectance and shading. `space: parameters` compares coefficient by coefficient; the
+    weights then want other values.
     """
 
     space: Literal["model", "parameters"] = "model"
@@ -93,7 +94,7 @@ class SyntheticConfig(Section):
     - The code: `identity`, `expression`, `albedo` (coefficients in sigmas), `yaw`, `pitch`, `roll`
       (degrees).
     - The camera: the crop's distance from the rule's, `crop_scale` (its logarithm) and `crop_shift`
-      (along x and y, in sides of the crop).
+      (to the right and up, in sides of the crop).
     - The light: strengths `ambient` and `directional` (of two lights, from `light_azimuth`, 0 =
       the camera's, and `light_elevation`, degrees), and `light_tint`, relative, of each channel.
     - What hides the face, probabilities: `hair` is a mop of it on the scalp, `fringe` lets it fall
@@ -104,7 +105,8 @@ class SyntheticConfig(Section):
 
     Pictures are drawn `supersampling` times larger than needed and averaged. With a `corpus` size,
     so many faces are drawn once and repeated; null draws new ones for ever. `records`, folders
-    that `python -m tfface.data.synthesize` wrote, are read instead of drawing anything.
+    that `python -m tfface.data.synthesize` wrote, are read instead of drawing anything; their
+    pictures were augmented when they were drawn.
     """
 
     identity: Coefficients = Normal(deviation=1.0)
@@ -116,7 +118,7 @@ class SyntheticConfig(Section):
     crop_scale: Scalar = Normal(deviation=0.06)
     crop_shift: Scalar = Normal(deviation=0.03)
     ambient: PositiveScalar = Uniform(low=0.4, high=0.85)
-    directional: PositiveScalar = Uniform(low=0.0, high=0.7)
+    directional: PositiveScalar = Uniform(low=0.0, high=0.5)
     light_azimuth: Scalar = Normal(deviation=55.0, low=-150.0, high=150.0)
     light_elevation: Scalar = Normal(mean=15.0, deviation=30.0, low=-60.0, high=85.0)
     light_tint: Scalar = Normal(deviation=0.06)
@@ -126,7 +128,7 @@ class SyntheticConfig(Section):
     collar: Fraction = 0.0
     backgrounds: str | None = None
     background_share: Fraction = 0.5
-    supersampling: Count = 2
+    supersampling: Annotated[int, Field(ge=1, le=8)] = 2
     corpus: Count | None = None
     records: list[str] = Field(default_factory=list)
 
@@ -136,7 +138,8 @@ class AugmentationConfig(Section):
 
     `shift` and `scale` are fractions of the crop's side, `rotation` is in degrees, `colour`,
     `noise` in [0, 1] of the colour range, `blur` a sigma in pixels, `jpeg`, `occlusion` and
-    `mirror` are probabilities.
+    `mirror` are probabilities. Drawn faces, whose geometry is their truth, are not shifted, scaled,
+    turned or mirrored.
     """
 
     shift: Fraction = 0.0
@@ -284,9 +287,17 @@ class InverseFaceNetConfig(Config):
     losses: InverseFaceNetLossesConfig = InverseFaceNetLossesConfig()
     bootstrapping: BootstrappingConfig = BootstrappingConfig()
 
+    @pydantic.field_validator("data")
+    @classmethod
+    def _truth_is_known(cls, data: DataConfig) -> DataConfig:
+        for key in ("records", "validation_records"):
+            if getattr(data, key):
+                raise ValueError(f"no {key}, whose codes are unknown: see bootstrapping.records")
+        return data
+
     @property
     def record_patterns(self) -> dict[str, list[str]]:
-        return {**super().record_patterns, "bootstrapping.records": self.bootstrapping.records}
+        return {"bootstrapping.records": self.bootstrapping.records}
 
 
 CONFIGS: dict[str, type[Config]] = {"mofa": MoFAConfig, "inverse_facenet": InverseFaceNetConfig}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfface.data.photos import is_video, iter_inputs, read_photo
+from tfface.data.photos import PhotoError, is_video, iter_inputs, read_photo
 
 CELLS = (3, 9, 28)  # cells of colour noise along a side, coarse to fine
 LARGEST_FOLDER = 1000  # pictures that are kept in memory
@@ -32,12 +33,7 @@ class Backgrounds:
         self._enlarge = [_interpolation(size, cells) for cells in CELLS]
         self.pictures: tf.Tensor | None = None
         if self.share:
-            paths = [path for path in iter_inputs([str(folder)]) if not is_video(path)]
-            step = -(-len(paths) // LARGEST_FOLDER)
-            # A tensor of its own, as constants of a graph are copied with it.
-            self.pictures = tf.convert_to_tensor(
-                np.stack([_square(path, round(_ROOM * size)) for path in paths[::step]])
-            )
+            self.pictures = _pictures(str(folder), round(_ROOM * size))
 
     def __call__(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         """Returns `[count, S, S, 3]` float32 in [0, 1]; the seed is `[2]` whole numbers."""
@@ -50,7 +46,7 @@ class Backgrounds:
 
     def _textures(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         """Colour noise of several scales over stripes or plain colour."""
-        seeds = iter(tf.unstack(tf.random.split(seed, 5 + 2 * len(CELLS))))
+        seeds = iter(tf.unstack(tf.random.split(seed, 4 + 2 * len(CELLS))))
 
         def uniform(shape: list[int], low: float = 0.0, high: float = 1.0) -> tf.Tensor:
             return tf.random.stateless_uniform([count, *shape], next(seeds), low, high)
@@ -90,6 +86,24 @@ def _interpolation(size: int, cells: int) -> tf.Tensor:
     """`[size, cells]` weights that enlarge a line of cells smoothly."""
     lines = tf.image.resize(tf.eye(cells)[..., None], [size, cells], "bicubic")
     return lines[..., 0]
+
+
+def background_files(folder: str) -> list[Path]:
+    """The pictures of a folder that backgrounds are cut out of.
+
+    Raises:
+        PhotoError: there is none.
+    """
+    paths = [path for path in iter_inputs([folder]) if not is_video(path)]
+    if not paths:
+        raise PhotoError(f"{folder}: expected pictures, got none")
+    return paths[:: -(-len(paths) // LARGEST_FOLDER)]
+
+
+@functools.lru_cache(maxsize=1)  # a training has several streams
+def _pictures(folder: str, side: int) -> tf.Tensor:
+    """The squares `[N, side, side, 3]` uint8; a tensor, as graphs copy their constants."""
+    return tf.convert_to_tensor(np.stack([_square(p, side) for p in background_files(folder)]))
 
 
 def _square(path: Path, side: int) -> np.ndarray:

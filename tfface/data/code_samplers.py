@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.code import CodeLayout
-from tfface.config import NoiseConfig, SyntheticConfig
+from tfface.config import ConfigError, NoiseConfig, SyntheticConfig
 from tfface.data.distributions import draw, draw_coefficients
 from tfface.data.framing import crop_boxes, reframe
 from tfface.layers.face_decoder import FaceDecoder
@@ -21,7 +21,6 @@ _LINEAR = ("identity", "expression", "albedo")
 # A clamped cosine lobe of unit height in SH bands 0, 1 and 2 (Ramamoorthi and Hanrahan 2001).
 _LOBE = (np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])).astype(np.float32)
 _RADIAN = np.pi / 180
-_LIGHT_LEVEL = 0.7  # of a directional light, relative to ambient light
 
 
 class CodeSampler(Protocol):
@@ -41,7 +40,7 @@ class FaceSampler:
         settings: How the faces vary.
 
     Raises:
-        ValueError: a bias has more numbers than its part.
+        ConfigError: a bias has more numbers than its part.
     """
 
     def __init__(
@@ -52,8 +51,8 @@ class FaceSampler:
         for name in _LINEAR:
             bias = getattr(getattr(settings, name), "bias", ())
             if len(bias) > self.layout.parts[name].size:
-                raise ValueError(
-                    f"synthetic.{name}.bias: expected at most {self.layout.parts[name].size} "
+                raise ConfigError(
+                    f"data.synthetic.{name}.bias: expected at most {self.layout.parts[name].size} "
                     f"numbers, got {len(bias)}"
                 )
 
@@ -89,7 +88,8 @@ class FaceSampler:
         seeds = iter(tf.unstack(tf.random.split(seed, 2 + 4 * LIGHTS)))
 
         def coloured(strength: tf.Tensor) -> tf.Tensor:
-            return strength * (1 + draw(settings.light_tint, [count, 1, 3], next(seeds)))
+            tint = draw(settings.light_tint, [count, 1, 3], next(seeds))
+            return strength * tf.maximum(1 + tint, 0.0)
 
         ambient = coloured(draw(settings.ambient, [count, 1, 1], next(seeds)))
         coefficients = tf.pad(ambient / SH_CONSTANTS[0], [[0, 0], [0, 8], [0, 0]])
@@ -103,7 +103,7 @@ class FaceSampler:
                 [across * tf.sin(azimuth), tf.sin(elevation), across * tf.cos(azimuth)], axis=-1
             )
             light = coloured(draw(settings.directional, [count, 1, 1], next(seeds)))
-            coefficients += _LIGHT_LEVEL * light * (sh_basis(direction) * _LOBE)[:, :, None]
+            coefficients += light * (sh_basis(direction) * _LOBE)[:, :, None]
         return coefficients
 
     def _framing(self, seed: tf.Tensor, parts: dict[str, tf.Tensor], count: int) -> tf.Tensor:
@@ -133,14 +133,15 @@ class CodeNeighbourhood:
     def __init__(
         self, codes: np.ndarray, layout: CodeLayout, focal_length: float, noise: NoiseConfig
     ) -> None:
-        self.codes, self.layout = np.asarray(codes, np.float32), layout
+        self.count, self.layout = len(codes), layout
+        self.codes = tf.convert_to_tensor(codes, tf.float32)  # a constant would be copied by graphs
         self.focal_length, self.noise = focal_length, noise
 
     def draw(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         """Returns `[count, N]` codes; see `CodeSampler`."""
         noise, seeds = self.noise, iter(tf.unstack(tf.random.split(seed, 8)))
-        numbers = tf.random.stateless_uniform([count], next(seeds), 0, len(self.codes), tf.int32)
-        parts = self.layout.split(tf.gather(tf.constant(self.codes), numbers))
+        numbers = tf.random.stateless_uniform([count], next(seeds), 0, self.count, tf.int32)
+        parts = self.layout.split(tf.gather(self.codes, numbers))
         for name in _LINEAR:
             parts[name] += getattr(noise, name) * _normal(parts[name], next(seeds))
         turn = _RADIAN * noise.rotation * _normal(parts["rotation"], next(seeds))

@@ -9,13 +9,15 @@ what is in it: the seed, the distributions, the layout of the code. A record has
 | `code` | N floats | the true code; the manifest's `code_layout` names its parts |
 | `depth` | bytes | optional: S x S little-endian float32, mm along the viewing axis, 0 = no face |
 | `normals` | bytes | optional: PNG, camera-space normals as 255 (n + 1) / 2 |
-| `mask` | bytes | optional: 8-bit PNG, 255 where the face is and no collar hides it |
+| `mask` | bytes | optional: 8-bit PNG, 255 where the face model is |
 
-Face i is a function of the manifest and i alone, and files appear whole: a killed run goes on.
+The maps show the face model, without what hides it in the picture: hair, collars, occlusions. Face
+i is a function of the manifest and i alone, and files appear whole: a killed run goes on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ import tensorflow as tf
 from tfface.code import CodeLayout
 from tfface.config import Config
 from tfface.data.augmentation import Augmentation, augment_photometry
+from tfface.data.backgrounds import background_files
 from tfface.data.code_samplers import FaceSampler
 from tfface.data.face_records import Encoding, FaceRecord
 from tfface.data.records import (
@@ -75,20 +78,26 @@ def write_corpus(
         The manifest.
 
     Raises:
+        ConfigError: as `FaceSampler`.
         CorpusError: the folder holds something else.
+        PhotoError: the folder of backgrounds holds no pictures.
         OSError: the folder cannot be written; what is there is whole.
     """
     folder = Path(folder)
     decoder = FaceDecoder.of_model(model, config.model.image_size, config.model.focal_length)
+    settings = config.data.synthetic
+    maps = sorted(set(maps))
     manifest = {
         "format": FORMAT,
         **_fits(model, decoder),
+        "face_model_sha256": _model_digest(model),
         "faces": faces,
         "shards": shards,
         "seed": config.seed,
-        "maps": sorted(maps),
+        "maps": maps,
         "encoding": encoding,
-        "synthetic": config.data.synthetic.model_dump(mode="json"),
+        "synthetic": settings.model_dump(mode="json", exclude={"corpus", "records"}),
+        "backgrounds_sha256": settings.backgrounds and _folder_digest(settings.backgrounds),
         "augmentation": config.data.augmentation.model_dump(mode="json"),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +105,11 @@ def write_corpus(
     write_text(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     files, each = _files(folder, manifest), -(-faces // shards)
     done = next((i for i, file in enumerate(files) if not file.exists()), shards)
-    on_face(min(done * each, faces))
+    first = min(done * each, faces)
+    on_face(first)
     if done == shards:
         return manifest
-    records = _drawn(config, model, decoder, done * each, maps, encoding, on_face)
+    records = _drawn(config, model, decoder, range(first, faces), maps, encoding, on_face)
     for number in range(done, shards):
         count = min(each, faces - number * each)
         write_serialized(files[number], (next(records) for _ in range(count)))
@@ -166,20 +176,39 @@ def _fits(model: MorphableModel, decoder: FaceDecoder) -> dict[str, Any]:
 
 def _check_folder(folder: Path, manifest: dict[str, Any]) -> None:
     if not (folder / "manifest.json").exists():
-        if any(folder.iterdir()):
+        if any(not path.name.startswith(".") for path in folder.iterdir()):
             raise CorpusError(f"{folder}: expected a new folder or a corpus, got another one")
         return
-    before = _read_manifest(folder)
-    for key, value in manifest.items():
-        if before.get(key) != value:
+    before, asked = (_flat(tree) for tree in (_read_manifest(folder), manifest))
+    for key in sorted({*before, *asked}):
+        if before.get(key) != asked.get(key):
             raise CorpusError(
-                f"{folder}: holds a corpus with another {key}: expected {_short(value)}, got "
-                f"{_short(before.get(key))}; choose another folder"
+                f"{folder}: holds a corpus with another {key}: expected {asked.get(key)}, got "
+                f"{before.get(key)}; choose another folder"
             )
 
 
-def _short(value: object) -> str:
-    return str(value) if not isinstance(value, dict) else "other settings"
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inside = _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        flat |= {f"{prefix}{key}": value} if inside is None else inside
+    return flat
+
+
+def _model_digest(model: MorphableModel) -> str:
+    """A hash of what is drawn: two face models, or two meshes of one, may share a name."""
+    digest = hashlib.sha256()
+    for name in ("mean", "identity", "expression", "albedo_mean", "albedo", "triangles"):
+        digest.update(np.ascontiguousarray(getattr(model, name)).tobytes())
+    return digest.hexdigest()
+
+
+def _folder_digest(folder: str) -> str:
+    """A hash of the names and sizes of the pictures in a folder."""
+    files = [(path.name, path.stat().st_size) for path in background_files(folder)]
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -206,12 +235,12 @@ def _drawn(
     config: Config,
     model: MorphableModel,
     decoder: FaceDecoder,
-    first: int,
+    numbers: range,
     maps: Sequence[str],
     encoding: Encoding,
     on_face: Callable[[int], object],
 ) -> Iterator[bytes]:
-    """Serialised records of the faces from number `first` on."""
+    """Serialised records of faces."""
     sampler = FaceSampler(model, decoder, config.data.synthetic)
     painter = FacePainter(model, decoder, config.data.synthetic)
     augmentation = Augmentation(**config.data.augmentation.model_dump())
@@ -219,8 +248,6 @@ def _drawn(
     def paint(codes: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         painted = painter(codes, seed)
         face = painter.maps(codes) if maps else {}
-        if maps:
-            face["mask"] *= tf.cast(painted["collar"] < 0.5, tf.float32)
         return {"code": codes, **painted, **{name: face[name] for name in maps}}
 
     def finish(number: tf.Tensor, face: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -232,7 +259,8 @@ def _drawn(
             picture = tf.io.encode_png(pixels)
         return {**example, "image": picture}
 
-    faces = painted_faces(sampler, paint, config.seed, first).enumerate(first)
+    first = numbers.start
+    faces = painted_faces(sampler, paint, config.seed, first).take(len(numbers)).enumerate(first)
     faces = faces.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     size = decoder.image_size
     for number, face in enumerate(faces.prefetch(64).as_numpy_iterator(), first):

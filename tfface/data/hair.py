@@ -45,7 +45,7 @@ class Hair:
             seed: `[2]` whole numbers.
         """
         count = face["points"].shape[0]
-        seeds = iter(tf.unstack(tf.random.split(seed, 10)))
+        seeds = iter(tf.unstack(tf.random.split(seed, 7)))
 
         def uniform(shape: list[int], low: float = 0.0, high: float = 1.0) -> tf.Tensor:
             return tf.random.stateless_uniform([count, *shape], next(seeds), low, high)

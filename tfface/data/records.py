@@ -17,7 +17,8 @@ A pixel p of the crop at size S lies at `crop[:2] + p * (crop[2] - crop[0]) / S`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -85,16 +86,27 @@ def write_serialized(path: str | Path, records: Iterable[bytes]) -> int:
 
     def write(temporary: Path) -> None:
         nonlocal count
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for record in records:
-                writer.write(record)
+        with _told_as_os_error(path):
+            writer = tf.io.TFRecordWriter(str(temporary))
+        try:
+            for record in records:  # whose own errors are none of the file's
+                with _told_as_os_error(path):
+                    writer.write(record)
                 count += 1
+        finally:
+            with _told_as_os_error(path):
+                writer.close()
 
+    write_by_rename(path, write)
+    return count
+
+
+@contextmanager
+def _told_as_os_error(path: str | Path) -> Iterator[None]:
     try:
-        write_by_rename(path, write)
+        yield
     except tf.errors.OpError as error:
         raise OSError(f"{path}: {' '.join(str(error.message).split())}") from None
-    return count
 
 
 def parse_record(serialized: tf.Tensor, others: Mapping[str, Any] | None = None) -> Example:

@@ -12,6 +12,7 @@ where a killed run stopped.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -25,12 +26,14 @@ from tfface.data.face_records import MAPS
 
 _PROGRAM = "tfface.data.synthesize"
 _FACES_PER_SHARD = 1024
+_WARM_UP = 256  # faces: what the pipeline holds when the first is written, and more
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     options = _parser().parse_intermixed_args(arguments)
-    output = f"output={options.output}"  # where a training would write, which wants one
+    # Where a training would write, which wants one, as YAML.
+    output = f"output={json.dumps(str(options.output))}"
     try:
         config = load_config(options.config, [*options.overrides, output])
     except ConfigError as error:
@@ -57,24 +60,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 configured_face_model(config.face_model),
                 options.faces,
                 shards,
-                options.map,
+                options.map or (),
                 options.encoding,
                 on_face,
             )
-    except (CorpusError, FaceModelError, PhotoError, OSError, ValueError) as error:
+    except (ConfigError, CorpusError, FaceModelError, PhotoError, OSError) as error:
         return fail(_PROGRAM, error)
     except KeyboardInterrupt:
         print(f"{_PROGRAM}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    print(f"{options.faces} faces in {options.output}{_rate(times[1:])}")
+    print(f"{options.faces} faces in {options.output}{rate(times)}")
     return 0
 
 
-def _rate(times: list[float]) -> str:
-    """How fast faces were drawn, without the seconds before the first."""
-    if len(times) < 2:
+def rate(times: Sequence[float]) -> str:
+    """How fast faces were drawn, as a part of a sentence; nothing if they were too few to tell.
+
+    Args:
+        times: Seconds, when each was written; many are drawn before the first can be.
+    """
+    measured = times[_WARM_UP:]
+    if len(measured) < _WARM_UP:
         return ""
-    return f", {(len(times) - 1) / (times[-1] - times[0]):.1f} a second"
+    return f", {(len(measured) - 1) / (measured[-1] - measured[0]):.0f} a second"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, metavar="DIR", help="folder of the corpus")
     add("--faces", type=whole_number, default=_FACES_PER_SHARD, help="how many to draw")
     add("--shards", type=whole_number, help=f"number of files (one per {_FACES_PER_SHARD} faces)")
-    add("--map", action="append", choices=MAPS, default=[], help="also store it; may be repeated")
+    add("--map", action="append", choices=MAPS, help="also store it; may be repeated")
     add("--encoding", choices=("jpeg", "png"), default="jpeg", help="of the pictures")
     add("overrides", nargs="*", metavar="key=value", help="such as data.synthetic.hair=0.5")
     return parser

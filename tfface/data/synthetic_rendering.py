@@ -45,8 +45,7 @@ class FacePainter:
             seed: `[2]` whole numbers.
 
         Returns:
-            `image` `[B, S, S, 3]` float32 in [0, 1]; `landmarks` `[B, 68, 2]` in pixels; `collar`
-            `[B, S, S, 1]`, how much of each pixel clothes hide.
+            `image` `[B, S, S, 3]` float32 in [0, 1] and `landmarks` `[B, 68, 2]` in pixels.
         """
         seeds = tf.unstack(tf.random.split(seed, 3))
         face = self.decoder(self.layout.split(codes))
@@ -56,12 +55,11 @@ class FacePainter:
         clothes, cloth, worn = self._clothes(face["landmarks"], seeds[2])
         behind += cloth * (clothes - behind)
         image = head + (1.0 - opacity) * behind
-        collar = worn * cloth
-        image += collar * (clothes - image)
-        return {"image": image, "landmarks": face["landmarks"], "collar": collar}
+        image += worn * cloth * (clothes - image)
+        return {"image": image, "landmarks": face["landmarks"]}
 
     def maps(self, codes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The geometry of faces, without hair, at the centre of each pixel.
+        """The geometry of faces at the centre of each pixel, without what hides it in the picture.
 
         Args:
             codes: `[B, N]`.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfface.config import DataConfig
+from tfface.config import ConfigError, DataConfig
 from tfface.data.augmentation import Augmentation, augment_photometry
 from tfface.data.code_samplers import CodeSampler
 from tfface.data.corpus import read_corpus
@@ -23,7 +23,7 @@ _VALIDATION_FACES = 256  # at least
 _SHUFFLE_BUFFER = 2048
 
 
-def training_data(
+def training_batches(
     config: DataConfig,
     model: MorphableModel,
     decoder: FaceDecoder,
@@ -31,10 +31,10 @@ def training_data(
     seed: int,
     first_step: int = 0,
     sampler: CodeSampler | None = None,
-) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Builds the training stream and the validation set, repeated, both endless.
+) -> tf.data.Dataset:
+    """Builds the endless training stream.
 
-    Both give `(images [B, S, S, 3], targets)` with the targets of `synthetic_faces`; of a photo
+    It gives `(images [B, S, S, 3], targets)` with the targets of `synthetic_faces`; of a photo
     `code` and `has_code` are zero. Every batch holds the same share of photos.
 
     Args:
@@ -44,24 +44,26 @@ def training_data(
         batch_size: B.
         seed: Of every draw: the stream is a function of the seed.
         first_step: Batches to leave out at the start, for resuming.
-        sampler: Draws the codes of training faces; None draws them as `config.synthetic` says.
+        sampler: Draws the codes of drawn faces; None draws them as `config.synthetic` says.
 
     Raises:
+        ConfigError: a batch would hold no photo or no drawn face although both are wanted, or what
+            `FaceSampler` raises.
         CorpusError: the corpora of `config.synthetic.records` are not what they should be.
-        ValueError: if no file matches a pattern of records, a batch would hold no photo or no drawn
-            face although both are wanted, or the validation records do not fill a batch.
+        PhotoError: the folder of backgrounds holds no pictures.
+        ValueError: no file matches a pattern of records.
     """
     photos = round(batch_size * config.records_fraction) if config.records else 0
     if config.records and 0 < config.records_fraction < 1 and photos in (0, batch_size):
-        raise ValueError(
-            f"records_fraction: expected photos and drawn faces in every batch of {batch_size}, "
-            f"got {config.records_fraction}, which makes {photos} photos"
+        raise ConfigError(
+            "data.records_fraction: expected photos and drawn faces in every batch of "
+            f"{batch_size}, got {config.records_fraction}, which makes {photos} photos"
         )
     augmentation = Augmentation(**config.augmentation.model_dump())
-    size, parts = decoder.image_size, []
+    parts = []
     if photos:
         records = read_records(
-            config.records, size, shuffle=True, repeat=True, seed=seed,
+            config.records, decoder.image_size, shuffle=True, repeat=True, seed=seed,
             first_example=first_step * photos, augmentation=augmentation,
         )  # fmt: skip
         parts.append(records.map(_without_code(decoder)).batch(photos, drop_remainder=True))
@@ -73,20 +75,34 @@ def training_data(
             faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
         parts.append(faces.batch(drawn, drop_remainder=True))
     train = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(_join)
+    return train.prefetch(tf.data.AUTOTUNE)
+
+
+def validation_batches(
+    config: DataConfig, model: MorphableModel, decoder: FaceDecoder, batch_size: int, seed: int
+) -> tf.data.Dataset:
+    """Builds the validation set, repeated for ever; arguments as of `training_batches`.
+
+    It is the faces of `config.validation_records`, or else drawn faces that training does not see.
+
+    Raises:
+        ConfigError: the validation records do not fill a batch; otherwise as `training_batches`.
+    """
     if config.validation_records:
-        check = read_records(config.validation_records, size).map(_without_code(decoder))
+        check = read_records(config.validation_records, decoder.image_size)
+        check = check.map(_without_code(decoder))
         found = sum(1 for _ in check.take(batch_size))
         if found < batch_size:
-            raise ValueError(
-                f"validation_records: expected at least a batch of {batch_size} faces, got {found}"
+            raise ConfigError(
+                f"data.validation_records: expected at least a batch of {batch_size} faces, "
+                f"got {found}"
             )
     else:
         others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
         check = others.take(max(_VALIDATION_FACES, batch_size))
     check = check.batch(batch_size, drop_remainder=True)
     # Endless, because Keras counts a step for which no batch is left as one without any error.
-    check = check.repeat()
-    return train.prefetch(tf.data.AUTOTUNE), check.prefetch(tf.data.AUTOTUNE)
+    return check.repeat().prefetch(tf.data.AUTOTUNE)
 
 
 def _drawn_faces(

@@ -12,6 +12,7 @@ from tfface.code import CodeLayout
 from tfface.rendering.spherical_harmonics import ambient_illumination
 
 TRANSLATION_SCALE = 100.0  # mm per unit of network output
+AMBIENT = 0.7  # shading of the initial light, the paper's
 
 
 @keras.saving.register_keras_serializable(package="tfface")
@@ -35,7 +36,7 @@ class CodeHead(keras.layers.Layer):
         self,
         sizes: Mapping[str, int],
         initial_translation: Sequence[float],
-        ambient: float = 0.7,
+        ambient: float = AMBIENT,
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype="float32", **kwargs)

@@ -1,11 +1,9 @@
-"""The model-space parameter loss (InverseFaceNet, Kim et al. 2018; `Sources` below).
+"""The model-space parameter loss (InverseFaceNet, Kim et al. 2018).
 
 Codes are compared by what they make: |A (theta - theta_gt)|^2, where A stacks, for each part of the
 code, the vertices that it moves or the colours that it changes. As A is fixed, d' A'A d needs only
 the small Gram matrix A'A of each part. For a basis with orthogonal modes that is diagonal: each
 coefficient is weighted by its standard deviation.
-
-Sources: the loss is defined in the main paper; its supplement measures with it.
 """
 
 from __future__ import annotations
@@ -42,7 +40,8 @@ def model_space_grams(
     """The Gram matrices of all parts of a face's code.
 
     Identity, expression, rotation and translation are measured in squared mm on the mesh, albedo
-    and illumination in squared colour. A small rotation moves a vertex p by w x p. An error of
+    and illumination in squared colour. A small rotation w moves a vertex p by w x p; that also
+    stands for the difference of two axis-angle vectors, a fixed scale as in the paper. An error of
     depth is measured by the change of the face's size that hides it. Light changes the shading
     of a direction by its spherical harmonics, which are orthonormal over the sphere.
 

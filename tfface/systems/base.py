@@ -15,8 +15,6 @@ from tfface.code import CodeLayout
 from tfface.config import Config, DataConfig
 from tfface.optimizers import make_optimizer
 
-Datasets = tuple[tf.data.Dataset, tf.data.Dataset | None]
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -86,10 +84,16 @@ class FaceSystem(keras.Model):
         """Images `[B, S, S, 3]` -> the columns of an image grid, `[B, S, S, 3]` in [0, 1]."""
         raise NotImplementedError
 
-    def make_datasets(
+    def training_batches(
         self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
-    ) -> Datasets:
-        """Endless training batches from step `first_step` on, and validation batches or None."""
+    ) -> tf.data.Dataset:
+        """Endless training batches from step `first_step` on."""
+        raise NotImplementedError
+
+    def validation_batches(
+        self, data: DataConfig, batch_size: int, seed: int
+    ) -> tf.data.Dataset | None:
+        """Endless validation batches, or None."""
         raise NotImplementedError
 
     def stages(self, config: Config, folder: Path, chief: bool = True) -> Iterable[Stage]:
@@ -103,7 +107,7 @@ class FaceSystem(keras.Model):
 
         def make_batches(first_step: int) -> tf.data.Dataset:
             size = config.training.batch_size
-            return self.make_datasets(config.data, size, config.seed, first_step)[0]
+            return self.training_batches(config.data, size, config.seed, first_step)
 
         return [Stage(0, config.training.epochs, make_batches)]
 

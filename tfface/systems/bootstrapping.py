@@ -7,6 +7,7 @@ the photos; train on it; repeat. The labels are always exact, only the distribut
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,24 +15,26 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfface.config import InverseFaceNetConfig
+from tfface.code import CodeLayout
+from tfface.config import ConfigError, InverseFaceNetConfig
 from tfface.data.code_samplers import CodeNeighbourhood, CodeSampler, FaceSampler, MixedSampler
 from tfface.data.records import read_records
-from tfface.data.training_data import training_data
+from tfface.data.training_data import training_batches
 from tfface.files import write_by_rename
 from tfface.systems.base import Stage
 from tfface.systems.code_regressor import CodeRegressor
 
 _BATCH = 64  # photos that are regressed together
 _LOGGED = 2048  # codes in a histogram
+_MODES = 4  # that have a histogram of their own
 
 
 class Bootstrapping:
     """The rounds of a run.
 
-    Round n reads `rounds/round-0n.npz`, the codes of the photos, or predicts them and writes that
-    file: a resumed run draws the same corpus again. TensorBoard shows the photos' codes and the
-    corpus of each round as histograms, step 0 the corpus before.
+    Round n writes the codes of the photos at its beginning to `rounds/round-0n.npz`: a run that is
+    resumed inside the round draws the same corpus again. TensorBoard shows the photos' codes and
+    the corpus of each round as histograms, step 0 the corpus before.
 
     Args:
         system: Is being trained.
@@ -56,7 +59,8 @@ class Bootstrapping:
 
     def _batches(self, number: int, first_step: int) -> tf.data.Dataset:
         """The corpus of a round, from a step of the round on."""
-        codes = self._photo_codes(number)
+        file = self.folder / "rounds" / f"round-{number:02d}.npz"
+        codes = self._read_codes(file) if first_step else self._predict_codes(file)
         sampler: CodeSampler = CodeNeighbourhood(
             codes, self.system.layout, self.system.focal_length, self.settings.noise
         )
@@ -71,17 +75,21 @@ class Bootstrapping:
                 before = self._codes_of(self.initial, self.config.seed)
                 self._log(0, {"corpus": before})
             self._log(number, {"photos": codes, "corpus": self._codes_of(sampler, seed)})
-        return training_data(
+        return training_batches(
             data, self.system.morphable_model, self.system.decoder,
             self.config.training.batch_size, seed, first_step, sampler,
-        )[0]  # fmt: skip
+        )  # fmt: skip
 
-    def _photo_codes(self, number: int) -> np.ndarray:
+    def _read_codes(self, file: Path) -> np.ndarray:
         """The codes of the photos when the round began, `[M, N]`."""
-        file = self.folder / "rounds" / f"round-{number:02d}.npz"
-        if file.exists():
+        try:
             with np.load(file, allow_pickle=False) as saved:
                 return saved["codes"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{file}: expected the codes of an earlier epoch: {error}") from None
+
+    def _predict_codes(self, file: Path) -> np.ndarray:
+        """Those of the present network, which a file keeps."""
         photos = read_records(self.settings.records, self.system.image_size)
         images = photos.map(lambda photo: photo["image"]).batch(_BATCH).prefetch(2)
         codes = np.concatenate([self._regress(batch).numpy() for batch in images])
@@ -101,9 +109,31 @@ class Bootstrapping:
         writer = tf.summary.create_file_writer(str(self.folder / "logs" / "rounds"))
         with writer.as_default(step=number):
             for whose, values in codes.items():
-                for part in self.system.layout.parts.values():
-                    tf.summary.histogram(f"{part.name}/{whose}", values[:, part.slice])
+                for name, numbers in histograms(values, self.system.layout).items():
+                    tf.summary.histogram(f"{name}/{whose}", numbers)
         writer.close()
+
+
+def histograms(codes: np.ndarray, layout: CodeLayout) -> dict[str, np.ndarray]:
+    """What is shown of `[M, N]` codes: name -> `[M, ...]` numbers of one kind.
+
+    Of identity, expression and albedo all coefficients together and each of the first modes; of
+    the other parts the components, rotations in degrees, of light the ambient one of each channel.
+    """
+    parts = {name: codes[:, part.slice] for name, part in layout.parts.items()}
+    shown = {name: parts[name] for name in ("identity", "expression", "albedo")}
+    for name in list(shown):
+        modes = parts[name][:, :_MODES].T
+        shown |= {f"{name}_mode_{i}": mode for i, mode in enumerate(modes, start=1)}
+    components = {
+        "rotation": ("x", "y", "z"),
+        "translation": ("x", "y", "z"),
+        "illumination": ("red", "green", "blue"),
+    }
+    for name, names in components.items():
+        unit = 180 / np.pi if name == "rotation" else 1.0
+        shown |= {f"{name}_{n}": unit * parts[name][:, i] for i, n in enumerate(names)}
+    return shown
 
 
 def _save(path: Path, codes: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.config import DataConfig, Section
-from tfface.data.training_data import training_data
+from tfface.data.training_data import training_batches, validation_batches
 from tfface.encoders import build_encoder, load_published_weights
 from tfface.layers.code_head import CodeHead
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
@@ -20,7 +20,7 @@ from tfface.morphable.model import MorphableModel
 from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.visibility import front_facing, unoccluded
-from tfface.systems.base import Datasets, FaceSystem
+from tfface.systems.base import FaceSystem
 from tfface.systems.pictures import draw_columns
 
 
@@ -137,11 +137,16 @@ class CodeRegressor(FaceSystem):
         """Images `[B, S, S, 3]` -> the columns of an image grid (see `draw_columns`)."""
         return draw_columns(self.decoder, self(images, training=False), images)
 
-    def make_datasets(
+    def training_batches(
         self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
-    ) -> Datasets:
-        """Training and validation batches; see `training_data`."""
-        return training_data(data, self.morphable_model, self.decoder, batch_size, seed, first_step)
+    ) -> tf.data.Dataset:
+        """See `tfface.data.training_data.training_batches`."""
+        model = self.morphable_model
+        return training_batches(data, model, self.decoder, batch_size, seed, first_step)
+
+    def validation_batches(self, data: DataConfig, batch_size: int, seed: int) -> tf.data.Dataset:
+        """See `tfface.data.training_data.validation_batches`."""
+        return validation_batches(data, self.morphable_model, self.decoder, batch_size, seed)
 
     def topology(self) -> dict[str, np.ndarray]:
         """What a program needs beside `decode` to build a mesh."""

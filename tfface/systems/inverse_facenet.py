@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -30,10 +30,7 @@ PARTS = ("identity", "expression", "albedo", "rotation", "translation", "illumin
 
 @keras.saving.register_keras_serializable(package="tfface")
 class InverseFaceNet(CodeRegressor):
-    """A code regressor with the model-space parameter loss; arguments as of `CodeRegressor`.
-
-    Faces without a true code, photos, add nothing to the loss.
-    """
+    """A code regressor with the model-space parameter loss; arguments as of `CodeRegressor`."""
 
     losses_type = InverseFaceNetLossesConfig
     compared_parts = PARTS
@@ -55,26 +52,25 @@ class InverseFaceNet(CodeRegressor):
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         """|A (theta - theta_gt)|^2, part by part, each with its weight; means over the batch."""
-        truth, known = self.layout.split(targets["code"]), targets["has_code"]
+        truth = self.layout.split(targets["code"])
         terms = {}
         for name, gram in self.grams.items():
             predicted, expected = (tf.reshape(p[name], [-1, gram.shape[0]]) for p in (parts, truth))
             distance = model_space_distance(predicted, expected, tf.convert_to_tensor(gram))
             weight = getattr(self.losses_config, name)
-            terms[name] = weight * tf.reduce_mean(known * distance)
+            terms[name] = weight * tf.reduce_mean(distance)
         return terms
 
     def stages(self, config: Config, folder: Path, chief: bool = True) -> Iterator[Stage]:
         """The corpus of `data.synthetic`, then the rounds of bootstrapping."""
-        assert isinstance(config, InverseFaceNetConfig)
-        rounds = Bootstrapping(self, config, folder, chief)
+        rounds = Bootstrapping(self, cast(InverseFaceNetConfig, config), folder, chief)
         yield from super().stages(config, folder, chief)
         yield from rounds.stages()
 
     def make_optimizer(self, config: Config) -> keras.Optimizer:
         """As of all systems; the schedule starts again with every round, at its own rate."""
-        assert isinstance(config, InverseFaceNetConfig)
-        settings, steps = config.bootstrapping, config.training.steps_per_epoch
+        settings = cast(InverseFaceNetConfig, config).bootstrapping
+        steps = config.training.steps_per_epoch
         return make_optimizer(
             **config.optimizer.model_dump(),
             total_steps=config.training.epochs * steps,

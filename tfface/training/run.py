@@ -86,7 +86,7 @@ def train(
     Args:
         config: The whole run.
         resume: Go on from the last checkpoint of `config.output`, if it has one.
-        callbacks: More to call in every stage, after the run's own.
+        callbacks: More to call in every stage, before the run's own.
 
     Raises:
         ConfigError: records, devices or output folder do not fit.
@@ -95,9 +95,9 @@ def train(
         OSError: the output folder cannot be written.
     """
     folder = RunFolder(Path(config.output))
-    _check_records(config)
     with _precision(config.training.mixed_precision):
-        strategy = make_strategy(config.training)
+        strategy = make_strategy(config.training)  # first: reading records starts TensorFlow
+        _check_records(config)
         chief = is_chief(strategy)
         _check_output(folder, resume)
         # A global seed of 0 keeps TensorFlow from shuffling by a seed that is a tensor.
@@ -114,7 +114,7 @@ def train(
         except tf.errors.DataLossError:
             patterns = [p for found in config.record_patterns.values() for p in found]
             patterns += config.data.synthetic.records
-            raise ConfigError(f"data.records: {damaged_file(patterns)}") from None
+            raise ConfigError(damaged_file(patterns)) from None
     if chief:
         export_system(_exported_system(system, config), folder.export)
     wait_for_all(strategy)
@@ -213,9 +213,8 @@ def _fit(
     stages = [stage for stage in system.stages(config, folder.root, chief) if done < stage.end]
     if not stages:
         return history
-    with _told_as_configuration():
-        everything = system.make_datasets(config.data, training.batch_size, config.seed)
-    validation = everything[1]
+    sizes = config.data, training.batch_size, config.seed
+    validation = system.validation_batches(*sizes)
     if validation is not None:  # the same faces after every epoch
         validation = share_batches(validation.take(training.validation_steps).cache())
     checkpoint = RunCheckpoint(
@@ -223,7 +222,7 @@ def _fit(
     )
     callbacks: list[keras.callbacks.Callback] = [checkpoint]
     if chief:
-        shown = next(iter(validation or everything[0]))[0][:SHOWN_FACES]
+        shown = next(iter(validation or system.training_batches(*sizes)))[0][:SHOWN_FACES]
         callbacks += [
             keras.callbacks.TensorBoard(str(folder.logs), write_graph=False),
             FacePictures(
@@ -234,30 +233,18 @@ def _fit(
             ),
         ]
     for stage in stages:
-        with _told_as_configuration():
-            batches = stage.make_batches((done - stage.first) * training.steps_per_epoch)
+        batches = stage.make_batches((done - stage.first) * training.steps_per_epoch)
         system.fit(
             share_batches(batches),
             epochs=stage.end,
             initial_epoch=done,
             steps_per_epoch=training.steps_per_epoch,
             validation_data=validation,
-            callbacks=[*callbacks, *more_callbacks],
+            callbacks=[*more_callbacks, *callbacks],
             shuffle=False,  # the dataset is what it is
         )
         done = stage.end
     return checkpoint.history
-
-
-@contextmanager
-def _told_as_configuration() -> Iterator[None]:
-    """Tells what is wrong with the data as a mistake of the configuration."""
-    try:
-        yield
-    except (ConfigError, CorpusError, PhotoError):
-        raise
-    except ValueError as error:
-        raise ConfigError(f"data.{error}") from None
 
 
 @contextmanager

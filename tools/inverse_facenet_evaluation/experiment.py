@@ -2,55 +2,55 @@
 
 Section 1 of Kim et al.: training faces vary little (the mouth hardly opens); the faces for
 bootstrapping and for testing are drawn with a bias and more variation in expression and colour. The
-baseline trains on and on with the narrow corpus, the other network with corpora drawn around what
-it sees in the bootstrapping faces. Both begin with the same weights.
+baseline goes on with fresh faces of the narrow distribution, the other network with corpora drawn
+around what it sees in the bootstrapping faces. Both begin with the same weights.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from inverse_facenet_evaluation.corpora import Truth, narrow, read_truth, wide
+from inverse_facenet_evaluation.loss_curve import MeasureLoss, read_curve
 from tfface.code import CodeLayout
 from tfface.config import (
     BootstrappingConfig,
-    Constant,
     DataConfig,
     FaceModelConfig,
     InverseFaceNetConfig,
     InverseFaceNetLossesConfig,
     ModelConfig,
     NoiseConfig,
-    Normal,
     OptimizerConfig,
-    Samples,
-    SyntheticConfig,
     TrainingConfig,
-    Uniform,
 )
-from tfface.data.corpus import read_corpus, write_corpus
+from tfface.data.code_samplers import FaceSampler
+from tfface.data.corpus import write_corpus
 from tfface.exported_model import ExportedModel
+from tfface.layers.code_head import AMBIENT
 from tfface.layers.face_decoder import FaceDecoder
-from tfface.losses.model_space import model_space_distance
+from tfface.losses.model_space import model_space_distance, model_space_grams, parameter_grams
 from tfface.metrics import absolute_colour_error, hausdorff_distance, per_vertex_error
 from tfface.morphable.load import configured_face_model
-from tfface.morphable.model import MorphableModel
-from tfface.systems.inverse_facenet import PARTS
+from tfface.rendering.spherical_harmonics import ambient_illumination
+from tfface.systems.code_regressor import compared_vertices
 from tfface.training.run import RunFolder, train
 
 NETWORKS = ("start", "baseline", "bootstrapped", "plain_parameters")
-# The part of each round's faces that is still drawn from the narrow distribution.
+# The part of each round's faces that is drawn from the narrow distribution.
 KEPT = {"baseline": 1.0, "bootstrapped": 0.0}
-_LIPS = (62, 66)  # iBUG landmarks: the middle of the upper and of the lower lip, inside
-_WIDE_MOUTHS = 0.1  # of the natural expressions, those that open the mouth most, make the bias
+NOISE = NoiseConfig(
+    identity=0.2, expression=0.5, albedo=0.3, rotation=4.0, crop_scale=0.03, crop_shift=0.02,
+    illumination=0.15,
+)  # fmt: skip
 _BATCH = 32
+_DRAWN = 2048  # codes by which the plain loss is balanced
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Size:
 
     Attributes:
         image_size: Side of the pictures, pixels.
-        training, unlabelled, test: Faces of the three corpora.
+        training, unlabelled, test: Faces of the corpora.
         epochs, steps: Of the training before the rounds.
-        rounds, faces: Of bootstrapping, each of `round_epochs`.
+        rounds, faces: Of bootstrapping; a round is one epoch.
     """
 
     image_size: int
@@ -72,60 +72,12 @@ class Size:
     steps: int
     rounds: int
     faces: int
-    round_epochs: int
 
 
 SIZES = {
-    "small": Size(64, 6144, 1024, 256, 10, 150, 8, 2048, 1),
-    "full": Size(96, 20480, 5120, 1000, 20, 300, 8, 5120, 1),
+    "small": Size(64, 4096, 512, 128, 8, 125, 8, 1536),
+    "full": Size(96, 20480, 5120, 1000, 20, 300, 8, 5120),
 }
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The test corpus: pictures `[M, S, S, 3]` uint8 and codes `[M, N]`."""
-
-    images: np.ndarray
-    codes: np.ndarray
-
-
-class MeasureLoss(keras.callbacks.Callback):
-    """Writes the model-space loss on the test corpus after each epoch: `[[iteration, loss], ...]`.
-
-    Args:
-        truth: The test corpus.
-        file: A JSON file, continued when it is there.
-    """
-
-    def __init__(self, truth: Truth, file: Path) -> None:
-        super().__init__()
-        self.truth, self.file = truth, file
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        images = tf.data.Dataset.from_tensor_slices(self.truth.images).batch(_BATCH)
-        predicted = [
-            self.model.encoder(tf.cast(batch, tf.float32) / 255.0, training=False)
-            for batch in images
-        ]
-        steps = (epoch + 1) * self.params["steps"]
-        loss = model_space_loss(self.model, tf.concat(predicted, axis=0), self.truth.codes)
-        curve = [point for point in read_curve(self.file) if point[0] < steps]
-        self.file.write_text(json.dumps([*curve, [steps, loss]]))
-
-
-def read_curve(file: Path) -> list[list[float]]:
-    """The points that `MeasureLoss` wrote."""
-    return json.loads(file.read_text()) if file.exists() else []
-
-
-def model_space_loss(system: Any, predicted: tf.Tensor, truth: np.ndarray) -> float:
-    """The mean |A (theta - theta_gt)|^2 with the weights of the system's losses."""
-    total = 0.0
-    for name, gram in system.grams.items():
-        part = system.layout.parts[name].slice
-        distance = model_space_distance(predicted[:, part], truth[:, part], gram.value)
-        total += getattr(system.losses_config, name) * float(tf.reduce_mean(distance))
-    return total
 
 
 class Experiment:
@@ -139,57 +91,47 @@ class Experiment:
 
     def __init__(self, size: Size, folder: Path, seed: int) -> None:
         self.size, self.folder, self.seed = size, folder, seed
-        self.model = configured_face_model(self._config("x").face_model)
+        self.face_model_config = FaceModelConfig(detail="coarse", exported="coarse")
+        self.model = configured_face_model(self.face_model_config)
         self.decoder = FaceDecoder.of_model(self.model, size.image_size)
         self.layout = CodeLayout(self.decoder.code_sizes)
 
     def run(self) -> dict[str, Any]:
         """Draws, trains and measures all; returns the arguments of `Report`, without photos."""
-        for number, (name, (faces, settings)) in enumerate(self._corpora().items(), start=1):
-            config = self._config(name).model_copy(
-                update={
-                    "seed": self.seed + 101 * number,
-                    "data": DataConfig(synthetic=settings),
-                }
-            )
-            folder = self.folder / "corpora" / name
-            write_corpus(folder, config, self.model, faces, encoding="png")
-        truth, narrow_truth = self.truth(), self.truth("narrow_test")
+        corpora = {
+            "unlabelled": (self.size.unlabelled, wide(self.model)),
+            "test": (self.size.test, wide(self.model)),
+            "narrow_test": (self.size.test, narrow()),
+        }
+        for number, (name, (faces, settings)) in enumerate(corpora.items(), start=1):
+            changes = {"seed": self.seed + 101 * number, "data": DataConfig(synthetic=settings)}
+            config = self.config("start").model_copy(update=changes)
+            write_corpus(self._corpus(name), config, self.model, faces, encoding="png")
+        truth, narrow_truth = self.truth("test"), self.truth("narrow_test")
         for name in NETWORKS:
-            if name in ("baseline", "bootstrapped"):
+            if name in KEPT:
                 self._fork(name)
-            measure = MeasureLoss(truth, self._curve(name))
-            train(self._config(name), resume=True, callbacks=[measure])
-        wide_networks = ("start", "baseline", "bootstrapped")
+            train(self.config(name), True, [MeasureLoss(truth, self._curve(name))])
+        on_wide, on_narrow = ("start", *KEPT), ("start", "plain_parameters")
         return {
-            "wide": {name: self.measure(name, truth) for name in wide_networks},
-            "narrow": {
-                name: self.measure(name, narrow_truth) for name in ("start", "plain_parameters")
-            },
-            "curves": {name: read_curve(self._curve(name)) for name in wide_networks[1:]},
+            "wide": {name: self.measure(name, truth) for name in on_wide},
+            "narrow": {name: self.measure(name, narrow_truth) for name in on_narrow},
+            "curves": {name: read_curve(self._curve(name)) for name in KEPT},
         }
-
-    def _corpora(self) -> dict[str, tuple[int, SyntheticConfig]]:
-        size = self.size
-        return {
-            "unlabelled": (size.unlabelled, wide(self.model)),
-            "test": (size.test, wide(self.model)),
-            "narrow_test": (size.test, narrow()),
-        }
-
-    def configurations(self) -> dict[str, Any]:
-        """name -> the configuration of each training."""
-        return {name: self._config(name).model_dump() for name in NETWORKS}
 
     def export(self, name: str) -> Path:
         """The exported network of a run."""
-        return RunFolder(self.folder / "runs" / name).export
+        return self._run(name).export
+
+    def truth(self, name: str) -> Truth:
+        """A corpus that was drawn."""
+        return read_truth(self._corpus(name), self.model, self.decoder)
 
     def measure(self, name: str, truth: Truth) -> dict[str, np.ndarray]:
         """Errors of a trained network on a corpus, `(M,)` each.
 
-        `photometric_l1` of 255, `hausdorff_mm` and `geometric_mm` (mean point-to-point) between
-        the faces of the two codes in model space, `albedo_l1` of 255, `rotation_degrees`.
+        `photometric_l1` of 255; `hausdorff_mm` and `geometric_mm` (mean point-to-point) between
+        the faces of the two codes in model space; `albedo_l1` of 255; `rotation_degrees`.
         """
         exported = ExportedModel(self.export(name))
         face = exported.compared > 0.5
@@ -197,12 +139,14 @@ class Experiment:
         errors: dict[str, list[np.ndarray]] = {}
         for first in range(0, len(truth.images), _BATCH):
             images = truth.images[first : first + _BATCH]
-            codes = truth.codes[first : first + _BATCH]
+            codes = tf.constant(truth.codes[first : first + _BATCH])
+            parts = self.layout.split(codes)
             predicted = exported.pose(exported.regress(images))
-            expected = exported.pose(_parts(exported, codes))
+            expected = exported.pose({name: part.numpy() for name, part in parts.items()})
             rendered = np.clip(predicted.albedo * predicted.shading, 0, 1)
             observed = exported.observe(predicted, images)
             weights = predicted.visible * exported.compared
+            albedos = predicted.albedo[:, face], expected.albedo[:, face]
             turn = predicted.rotation @ expected.rotation.transpose(0, 2, 1)
             cosine = (np.trace(turn, axis1=1, axis2=2) - 1) / 2
             pairs = list(zip(predicted.vertices, expected.vertices, strict=True))
@@ -210,58 +154,34 @@ class Experiment:
                 "photometric_l1": absolute_colour_error(rendered, observed, weights),
                 "hausdorff_mm": [hausdorff_distance((a, kept), (b, kept)) for a, b in pairs],
                 "geometric_mm": [per_vertex_error(a[face], b[face]).mean() for a, b in pairs],
-                "albedo_l1": absolute_colour_error(
-                    predicted.albedo[:, face], expected.albedo[:, face]
-                ),
+                "albedo_l1": absolute_colour_error(*albedos),
                 "rotation_degrees": np.degrees(np.arccos(np.clip(cosine, -1, 1))),
             }
-            for name, values in batch.items():
-                errors.setdefault(name, []).append(np.asarray(values))
-        return {name: np.concatenate(values) for name, values in errors.items()}
+            for measure, values in batch.items():
+                errors.setdefault(measure, []).append(np.asarray(values))
+        return {measure: np.concatenate(values) for measure, values in errors.items()}
 
-    def truth(self, name: str = "test") -> Truth:
-        """A corpus in memory."""
-        faces, _ = read_corpus([self.folder / "corpora" / name], self.model, self.decoder)
-        pairs = [(image, targets["code"]) for image, targets in faces.as_numpy_iterator()]
-        images, codes = zip(*pairs, strict=True)
-        return Truth(np.stack(images), np.stack(codes))
-
-    def _fork(self, name: str) -> None:
-        """Lets a run begin where `start` ended."""
-        target = self.folder / "runs" / name
-        if not target.exists():
-            source = RunFolder(self.folder / "runs" / "start")
-            shutil.copytree(source.checkpoints, target / "checkpoints")
-            shutil.copy(self._curve("start"), self._curve(name))
-
-    def _curve(self, name: str) -> Path:
-        return self.folder / f"loss_{name}.json"
-
-    def _config(self, name: str) -> InverseFaceNetConfig:
-        """The configuration of a training, or of a corpus but for its distributions."""
+    def config(self, name: str) -> InverseFaceNetConfig:
+        """The configuration of a training."""
         size = self.size
-        losses = InverseFaceNetLossesConfig()
-        if name == "plain_parameters":
-            weights = dict.fromkeys(PARTS, 1.0)
-            losses = InverseFaceNetLossesConfig(space="parameters", **weights)
         rounds = BootstrappingConfig()
         if name in KEPT:
             rounds = BootstrappingConfig(
-                records=[str(self.folder / "corpora" / "unlabelled")],
+                records=[str(self._corpus("unlabelled"))],
                 rounds=size.rounds,
                 faces=size.faces,
-                epochs=size.round_epochs,
                 learning_rate=1e-3,
                 kept=KEPT[name],
                 noise=NOISE,
             )
+        plain = name == "plain_parameters"
         return InverseFaceNetConfig(
             system="inverse_facenet",
-            output=str(self.folder / "runs" / name),
+            output=str(self._run(name).root),
             seed=self.seed,
-            face_model=FaceModelConfig(detail="coarse", exported="coarse"),
+            face_model=self.face_model_config,
             model=ModelConfig(encoder="compact", image_size=size.image_size),
-            losses=losses,
+            losses=self.balanced_plain_losses() if plain else InverseFaceNetLossesConfig(),
             data=DataConfig(synthetic=narrow().model_copy(update={"corpus": size.training})),
             optimizer=OptimizerConfig(learning_rate=2e-3, schedule="cosine", warmup_steps=50),
             training=TrainingConfig(
@@ -274,54 +194,52 @@ class Experiment:
             bootstrapping=rounds,
         )
 
+    def balanced_plain_losses(self) -> InverseFaceNetLossesConfig:
+        """A plain loss in which each part weighs before training what it does in model space.
 
-NOISE = NoiseConfig(
-    identity=0.2, expression=0.5, albedo=0.3, rotation=4.0, crop_scale=0.03, crop_shift=0.02,
-    illumination=0.15,
-)  # fmt: skip
+        So the two losses differ only in how the coefficients of a part count against each other.
+        """
+        layout, losses = self.layout, InverseFaceNetLossesConfig()
+        compared = compared_vertices(self.model, self.decoder)
+        distance = -self.decoder.initial_translation[2]
+        in_model_space = model_space_grams(self.model, compared, distance)
+        plain = parameter_grams(self.decoder.code_sizes)
+        sampler = FaceSampler(self.model, self.decoder, narrow())
+        codes = sampler.draw(_DRAWN, tf.constant([self.seed, 0], tf.int64)).numpy()
+        initial = np.zeros(layout.size, np.float32)
+        initial[layout.parts["translation"].slice] = self.decoder.initial_translation
+        initial[layout.parts["illumination"].slice] = ambient_illumination(AMBIENT).ravel()
+        weights = {}
+        for part in layout.parts.values():
+            there, here = (
+                tf.reduce_mean(
+                    model_space_distance(
+                        codes[:, part.slice],
+                        initial[None, part.slice],
+                        tf.constant(grams[part.name], tf.float32),
+                    )
+                )
+                for grams in (in_model_space, plain)
+            )
+            weights[part.name] = getattr(losses, part.name) * float(there / here)
+        return InverseFaceNetLossesConfig(space="parameters", **weights)
 
+    def _fork(self, name: str) -> None:
+        """Lets a run begin where `start` ended."""
+        target, begun = self._run(name).root, self._run("start")
+        if target.exists():
+            return
+        half = target.with_name(f".{name}")
+        shutil.rmtree(half, ignore_errors=True)
+        shutil.copytree(begun.checkpoints, half / begun.checkpoints.name)
+        shutil.copy(self._curve("start"), self._curve(name))
+        half.rename(target)
 
-def narrow() -> SyntheticConfig:
-    """Faces that vary little: closed mouths, white light."""
-    return SyntheticConfig(
-        identity=Normal(deviation=0.8),
-        expression=Samples(scale=Uniform(low=0.0, high=0.4)),
-        albedo=Samples(scale=Constant(value=0.6)),
-        yaw=Normal(deviation=15.0, low=-40.0, high=40.0),
-        pitch=Normal(deviation=6.0, low=-15.0, high=15.0),
-        roll=Normal(deviation=5.0, low=-12.0, high=12.0),
-        ambient=Uniform(low=0.55, high=0.75),
-        directional=Uniform(low=0.0, high=0.4),
-        light_tint=Normal(deviation=0.02),
-        hair=0.0,
-        supersampling=1,
-    )
+    def _run(self, name: str) -> RunFolder:
+        return RunFolder(self.folder / "runs" / name)
 
+    def _corpus(self, name: str) -> Path:
+        return self.folder / "corpora" / name
 
-def wide(model: MorphableModel) -> SyntheticConfig:
-    """Biased towards open mouths and coloured light, with more variation."""
-    return narrow().model_copy(
-        update={
-            "expression": Samples(
-                scale=Uniform(low=0.3, high=1.1), bias=open_mouth(model).tolist()
-            ),
-            "albedo": Samples(scale=Constant(value=1.0)),
-            "light_tint": Normal(deviation=0.15),
-            "directional": Uniform(low=0.0, high=0.7),
-        }
-    )
-
-
-def open_mouth(model: MorphableModel) -> np.ndarray:
-    """The mean `(K,)` of the natural expressions that open the mouth most."""
-    samples = model.expression_samples
-    assert samples is not None
-    upper, lower = (model.expression[model.landmarks[lip], 1] for lip in _LIPS)
-    gaps = samples @ (upper - lower)
-    widest = np.argsort(gaps)[-max(1, round(_WIDE_MOUTHS * len(samples))) :]
-    return samples[widest].mean(axis=0)
-
-
-def _parts(exported: ExportedModel, codes: np.ndarray) -> dict[str, np.ndarray]:
-    layout = CodeLayout({name: size for name, (_, size) in exported.layout.items()})
-    return {name: part.numpy() for name, part in layout.split(tf.constant(codes)).items()}
+    def _curve(self, name: str) -> Path:
+        return self.folder / f"loss_{name}.json"

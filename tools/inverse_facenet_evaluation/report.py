@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from inverse_facenet_evaluation.experiment import Experiment, Truth
+from inverse_facenet_evaluation.corpora import Truth
+from inverse_facenet_evaluation.experiment import Experiment
 from mofa_evaluation.measures import Errors
 from tfface.exported_model import ExportedModel
 from tfface.systems.pictures import draw_columns
@@ -42,6 +43,8 @@ class Report:
         wide: network -> errors on the wide test corpus.
         narrow: `start` and `plain_parameters` -> errors on faces like those of the training.
         curves: network -> `[[iteration, model-space loss], ...]` on the wide test corpus.
+
+    Attributes:
         photos: model -> errors on held-out photos; empty without photos.
     """
 
@@ -50,13 +53,13 @@ class Report:
         wide: Mapping[str, Errors],
         narrow: Mapping[str, Errors],
         curves: Mapping[str, Sequence[Sequence[float]]],
-        photos: Mapping[str, Errors],
     ) -> None:
-        self.wide, self.narrow, self.curves, self.photos = wide, narrow, curves, photos
+        self.wide, self.narrow, self.curves = wide, narrow, curves
+        self.photos: dict[str, Errors] = {}
 
     def results(self) -> dict[str, float]:
         """Flat names to means: "hausdorff_mm.bootstrapped", "hausdorff_mm.ratio", "narrow_...",
-        "photos_..." and "model_space_loss.bootstrapped" (the last of the curve)."""
+        "photos_..." and "model_space_loss.bootstrapped.iteration_1000" """
         flat = {}
         for prefix, networks in (
             ("", self.wide),
@@ -69,7 +72,8 @@ class Report:
         for measure in self.wide["baseline"]:
             flat[f"{measure}.ratio"] = flat[f"{measure}.bootstrapped"] / flat[f"{measure}.baseline"]
         for network, curve in self.curves.items():
-            flat[f"model_space_loss.{network}"] = curve[-1][1]
+            for iteration, loss in curve:
+                flat[f"model_space_loss.{network}.iteration_{iteration}"] = loss
         return {name: round(value, 5) for name, value in flat.items()}
 
     def tables(self) -> str:
@@ -89,6 +93,9 @@ class Report:
                 paper = f"{before} -> {after}: {after / before:.2f}"
             cells += [f"{found[f'{measure}.ratio']:.2f}", paper]
             lines.append(f"| {TITLES[measure]} | " + " | ".join(cells) + " |")
+        lines += ["", "| iteration | model-space loss, baseline | bootstrapped |", "|--:|--:|--:|"]
+        pairs = zip(self.curves["baseline"], self.curves["bootstrapped"], strict=True)
+        lines += [f"| {step} | {one:.2f} | {other:.2f} |" for (step, one), (_, other) in pairs]
         lines += ["", "| faces like those of the training | model-space loss | plain loss |"]
         lines.append("|---|--:|--:|")
         for measure in self.narrow["start"]:
