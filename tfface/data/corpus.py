@@ -274,8 +274,8 @@ def _drawn(
             person="",
             source_size=(size, size),
         )
-        yield encode_record(record, {"code": face["code"], **_encoded(face, maps)})
         on_face(number + 1)
+        yield encode_record(record, {"code": face["code"], **_encoded(face, maps)})
 
 
 def _encoded(face: dict[str, Any], maps: Sequence[str]) -> dict[str, bytes]:
