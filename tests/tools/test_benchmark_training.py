@@ -50,10 +50,10 @@ def test_the_papers_step(benchmark_training):
 
 @pytest.mark.slow
 def test_every_step_trains(benchmark_training):
-    from tfface.config import Config
+    from tfface.config import MoFAConfig
     from tfface.systems import build_system
 
-    config = Config.model_validate(
+    config = MoFAConfig.model_validate(
         {"system": "mofa", "output": "none", "model": {"image_size": 32}}
     )
     system = build_system(config)
