@@ -184,6 +184,41 @@ def test_a_collar_hides_the_neck_and_not_the_face(model, decoder, codes) -> None
     assert change[:, : SIZE // 2].max() < 1e-5
 
 
+def test_glasses_go_round_the_eyes_and_leave_the_mouth(model, decoder, codes) -> None:
+    bare = paint(model, decoder, codes)
+    worn = paint(model, decoder, codes, glasses=1.0)
+    change = np.abs(worn["image"] - bare["image"]).mean(axis=-1)
+    eyes, faces = bare["landmarks"][:, 36:48].mean(axis=1), np.arange(len(codes))
+    bridge = np.clip(np.round(eyes).astype(int), 0, SIZE - 1)
+    above = np.arange(SIZE // 10)[:, None]
+    around = change[faces, bridge[:, 1] - above, bridge[:, 0]].max(axis=0)
+    assert np.mean(around > 0.05) > 0.9
+    lip = bare["landmarks"][:, 62].astype(int)
+    assert change[faces, lip[:, 1], lip[:, 0]].max() < 1e-5
+
+
+def test_glasses_turn_with_the_head(model, decoder) -> None:
+    settings = SyntheticConfig(yaw=Constant(value=35.0), pitch=STILL, roll=Constant(value=15.0))
+    codes = FaceSampler(model, decoder, settings).draw(64, (0, 0)).numpy()
+    bare, worn = paint(model, decoder, codes), paint(model, decoder, codes, glasses=1.0)
+    rows, columns = np.indices((SIZE, SIZE)) + 0.5
+    for before, after, points in zip(bare["image"], worn["image"], bare["landmarks"], strict=True):
+        weight = np.abs(after - before).mean(axis=-1)
+        middle = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+        assert np.linalg.norm(middle - points[36:48].mean(axis=0)) < 0.12 * SIZE
+    assert np.isfinite(worn["image"]).all()
+
+
+def test_gloss_adds_white_light(model, decoder, codes) -> None:
+    bare = paint(model, decoder, codes, hair=0.0)["image"]
+    glossy = paint(model, decoder, codes, hair=0.0, gloss=Constant(value=0.2))["image"]
+    added = glossy - bare
+    assert added.min() > -1e-5
+    assert 0.1 < added.max() < 0.2 + 1e-5
+    unclipped = glossy.max(axis=-1) < 0.99
+    assert np.ptp(added, axis=-1)[unclipped].max() < 1e-4
+
+
 def test_backgrounds_come_from_the_folder(model, decoder, codes, tmp_path: Path) -> None:
     green = np.zeros((80, 120, 3), np.uint8)
     green[..., 1] = 200

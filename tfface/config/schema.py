@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tfface.config.distributions import (
     Coefficients,
+    Constant,
     Normal,
     PositiveScalar,
     Samples,
@@ -99,7 +100,8 @@ class SyntheticConfig(Section):
       the camera's, and `light_elevation`, degrees), and `light_tint`, relative, of each channel.
     - What hides the face, probabilities: `hair` is a mop of it on the scalp, `fringe` lets it fall
       over the forehead down to `hair_line` (0 = brows, 1 = where hair begins), `collar` draws
-      clothes before the neck and perhaps the chin instead of behind.
+      clothes before the neck and perhaps the chin instead of behind, `glasses` puts some on.
+    - What no code says: `gloss`, the strength of a highlight on the skin.
     - What is behind: procedural textures, or, `background_share` of the time, cut-outs of the
       pictures in the folder `backgrounds` of yours.
 
@@ -126,6 +128,8 @@ class SyntheticConfig(Section):
     fringe: Fraction = 0.0
     hair_line: Scalar = Uniform(low=0.2, high=1.0)
     collar: Fraction = 0.0
+    glasses: Fraction = 0.0
+    gloss: PositiveScalar = Constant(value=0.0)
     backgrounds: str | None = None
     background_share: Fraction = 0.5
     supersampling: Annotated[int, Field(ge=1, le=8)] = 2

@@ -57,7 +57,7 @@ class Backgrounds:
             cells = enlarge.shape[1]
             noise = tf.random.stateless_normal([count, cells, cells, 4], next(seeds))
             noise = 0.8 * noise[..., :1] + 0.2 * noise[..., 1:]
-            level = uniform([1, 1, 1], 0.0, 0.6 / cells**0.5)
+            level = 0.6 / cells**0.5 * uniform([1, 1, 1]) ** 3  # often smooth
             picture += level * tf.einsum("yi,xj,bijc->byxc", enlarge, enlarge, noise)
         ticks = (tf.range(self.size, dtype=tf.float32) + 0.5) / self.size
         angle, waves, phase = tf.unstack(

@@ -7,12 +7,15 @@ import tensorflow as tf
 from tfface.code import CodeLayout
 from tfface.config import SyntheticConfig
 from tfface.data.backgrounds import Backgrounds
+from tfface.data.distributions import draw
+from tfface.data.glasses import draw_glasses
 from tfface.data.hair import Hair
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.rasterize import Rasterization, interpolate, rasterize
 
 _CHIN = 8  # iBUG landmark
+_SHARPNESS = (8.0, 40.0)  # of highlights, exponents
 
 
 class FacePainter:
@@ -21,7 +24,7 @@ class FacePainter:
     Args:
         model: The face model.
         decoder: A decoder of that model, at the size of the pictures.
-        settings: Hair, collars, backgrounds and supersampling.
+        settings: Hair, gloss, glasses, collars, backgrounds and supersampling.
 
     Raises:
         PhotoError: the folder of backgrounds has no pictures.
@@ -47,14 +50,17 @@ class FacePainter:
         Returns:
             `image` `[B, S, S, 3]` float32 in [0, 1] and `landmarks` `[B, 68, 2]` in pixels.
         """
-        seeds = tf.unstack(tf.random.split(seed, 3))
+        seeds = tf.unstack(tf.random.split(seed, 5))
         face = self.decoder(self.layout.split(codes))
         points, albedo = self.hair.grow(face, seeds[0])
-        head, opacity = self._draw(points, albedo * face["shading"])
+        colours = albedo * face["shading"] + self._highlights(face["normals"], seeds[3])
+        head, opacity = self._draw(points, colours)
         behind = self.backgrounds(codes.shape[0], seeds[1])
         clothes, cloth, worn = self._clothes(face["landmarks"], seeds[2])
         behind += cloth * (clothes - behind)
         image = head + (1.0 - opacity) * behind
+        if self.settings.glasses:
+            image = draw_glasses(image, face["landmarks"], self.settings.glasses, seeds[4])
         image += worn * cloth * (clothes - image)
         return {"image": image, "landmarks": face["landmarks"]}
 
@@ -73,6 +79,16 @@ class FacePainter:
         normals = tf.math.l2_normalize(interpolate(face["normals"], hit, self.triangles), axis=-1)
         mask = tf.cast(hit.mask, tf.float32)[..., None]
         return {"depth": hit.depth[..., None] * mask, "normals": normals * mask, "mask": mask}
+
+    def _highlights(self, normals: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """What a white light adds by reflection (Blinn's half vector), `[B, V, 1]`."""
+        count, seeds = normals.shape[0], tf.unstack(tf.random.split(seed, 3))
+        strength = draw(self.settings.gloss, [count, 1], seeds[0])
+        light = tf.random.stateless_normal([count, 3], seeds[1]) * [1.0, 1.0, 0.5] + [0.0, 0.5, 1.0]
+        half = tf.math.l2_normalize(tf.math.l2_normalize(light, axis=-1) + [0.0, 0.0, 1.0], axis=-1)
+        cosine = tf.maximum(tf.linalg.matvec(normals, half), 0.0)
+        sharpness = tf.random.stateless_uniform([count, 1], seeds[2], *_SHARPNESS)
+        return (strength * cosine**sharpness)[..., None]
 
     def _rasterize(self, points: tf.Tensor, supersampling: int) -> Rasterization:
         size = self.size * supersampling
@@ -99,7 +115,8 @@ class FacePainter:
         """
         count, seeds = landmarks.shape[0], tf.unstack(tf.random.split(seed, 2))
         draws = tf.random.stateless_uniform([count, 4, 1, 1], seeds[0])
-        colour = tf.random.stateless_uniform([count, 1, 1, 3], seeds[1])
+        colour = tf.random.stateless_uniform([count, 1, 1, 4], seeds[1])
+        colour = 0.7 * colour[..., :1] + 0.3 * colour[..., 1:]  # mostly grey
         worn = tf.cast(draws[:, 0] < self.settings.collar, tf.float32)
         chin = landmarks[:, _CHIN, 1, None, None] / self.size
         top = 0.86 + 0.12 * draws[:, 1] + worn * (chin - 0.9)
