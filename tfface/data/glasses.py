@@ -24,7 +24,7 @@ def draw_glasses(
     draws = tf.random.stateless_uniform([9, count, 1, 1], seeds[0])
     width, height = 0.55 + 0.35 * draws[0], 0.35 + 0.25 * draws[1]
     rim, corners, drop = 0.015 + 0.07 * draws[2], 2.0 + 2.5 * draws[3], 0.15 * draws[4]
-    # Coordinates in the plane of the face: 1 is half the way between the eyes, and the nose's length.
+    # In the plane of the face: 1 is half the way between the eyes, and the length of the nose.
     right, left = (tf.reduce_mean(landmarks[:, eye], axis=1) for eye in _EYES)
     down = landmarks[:, _NOSE[1]] - landmarks[:, _NOSE[0]]
     axes = tf.stack([(left - right) / 2, down], axis=-1)
