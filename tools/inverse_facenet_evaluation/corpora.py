@@ -37,9 +37,9 @@ def read_truth(folder: Path, model: MorphableModel, decoder: FaceDecoder) -> Tru
 
 
 def narrow() -> SyntheticConfig:
-    """Faces that vary little: closed mouths, white light."""
+    """Faces that vary little: alike in shape, closed mouths, white light."""
     return SyntheticConfig(
-        identity=Normal(deviation=0.8),
+        identity=Normal(deviation=0.4),
         expression=Samples(scale=Uniform(low=0.0, high=0.4)),
         albedo=Samples(scale=Constant(value=0.6)),
         yaw=Normal(deviation=15.0, low=-40.0, high=40.0),
@@ -58,7 +58,7 @@ def wide(model: MorphableModel) -> SyntheticConfig:
     return narrow().model_copy(
         update={
             "expression": Samples(
-                scale=Uniform(low=0.3, high=1.1), bias=open_mouth(model).tolist()
+                scale=Uniform(low=0.3, high=0.9), bias=(0.5 * open_mouth(model)).tolist()
             ),
             "albedo": Samples(scale=Constant(value=1.0)),
             "light_tint": Normal(deviation=0.15),

@@ -46,8 +46,8 @@ NETWORKS = ("start", "baseline", "bootstrapped", "plain_parameters")
 # The part of each round's faces that is drawn from the narrow distribution.
 KEPT = {"baseline": 1.0, "bootstrapped": 0.0}
 NOISE = NoiseConfig(
-    identity=0.2, expression=0.5, albedo=0.3, rotation=4.0, crop_scale=0.03, crop_shift=0.02,
-    illumination=0.15,
+    identity=0.2, expression=0.7, albedo=0.4, rotation=4.0, crop_scale=0.03, crop_shift=0.02,
+    illumination=0.2,
 )  # fmt: skip
 _BATCH = 32
 _DRAWN = 2048  # codes by which the plain loss is balanced
