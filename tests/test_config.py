@@ -103,6 +103,14 @@ def test_shipped_configs_load(path: Path) -> None:
         ("output=''", ["output: expected", "''"]),
         ("optimizer.learning_rate=.inf", ["optimizer.learning_rate: expected", "inf"]),
         (
+            "data.synthetic.yaw={distribution: constant, value: 270}",
+            ["data.synthetic.yaw: expected numbers from -180 to 180"],
+        ),
+        (
+            "data.synthetic.crop_scale={distribution: uniform, low: -0.1, high: 50}",
+            ["data.synthetic.crop_scale: expected numbers from -1 to 1"],
+        ),
+        (
             "data.synthetic.ambient={distribution: uniform, low: 0.9, high: 0.1}",
             ["data.synthetic.ambient.high: expected a number of at least low, 0.9", "0.1 (float)"],
         ),

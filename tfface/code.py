@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+UNIT_TRANSLATION = 100.0  # mm, what networks and plain losses call one
+
 
 @dataclass(frozen=True)
 class CodePart:

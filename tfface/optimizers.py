@@ -142,7 +142,7 @@ def make_optimizer(
     Args:
         name: One of `OPTIMIZERS`.
         learning_rate: The highest rate.
-        total_steps: Length of the run, for `cosine`.
+        total_steps: Length of the run, or of its first stage, for `cosine`.
         schedule: `constant`, or `cosine`: down to zero at the end.
         warmup_steps: Steps of linear increase from zero at the start.
         multipliers: As in `PartRates`.

@@ -64,7 +64,10 @@ def main() -> int:
         return fail("benchmark_synthesis", error)
     load_tensorflow_quietly()
     size = SIZES[options.size]
-    results = measure(size, options.seed)
+    try:
+        results = measure(size, options.seed)
+    except OSError as error:  # the corpus on disk did not fit
+        return fail("benchmark_synthesis", error)
     print("| faces come from | faces a second | step, ms | of it waiting, % |")
     print("|---|--:|--:|--:|")
     print(f"| (drawing alone) | {results['faces_per_second']:.0f} | | |")

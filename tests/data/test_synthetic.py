@@ -206,7 +206,18 @@ def test_glasses_turn_with_the_head(model, decoder) -> None:
         weight = np.abs(after - before).mean(axis=-1)
         middle = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
         assert np.linalg.norm(middle - points[36:48].mean(axis=0)) < 0.12 * SIZE
-    assert np.isfinite(worn["image"]).all()
+        offsets = np.stack([columns, rows], axis=-1) - middle
+        spread = np.einsum("yx,yxi,yxj->ij", weight, offsets, offsets)
+        longest = np.linalg.eigh(spread)[1][:, -1]
+        along = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
+        assert abs(longest @ along) / np.linalg.norm(along) > np.cos(np.radians(12))
+
+
+def test_a_profile_wears_no_glasses(model, decoder) -> None:
+    settings = SyntheticConfig(yaw=Constant(value=88.0), pitch=STILL, roll=STILL)
+    codes = FaceSampler(model, decoder, settings).draw(16, (0, 0)).numpy()
+    worn = paint(model, decoder, codes, glasses=1.0)["image"]
+    np.testing.assert_array_equal(worn, paint(model, decoder, codes)["image"])
 
 
 def test_gloss_adds_white_light(model, decoder, codes) -> None:

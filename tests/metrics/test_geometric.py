@@ -147,6 +147,23 @@ def test_the_hausdorff_distance_of_shifted_spheres_is_the_shift():
     assert found == pytest.approx(5.0, rel=0.03)  # the triangles lie beneath the sphere
 
 
+def test_the_hausdorff_distance_is_the_largest_of_all():
+    random = np.random.default_rng(4)
+    sphere, triangles = bumpy_sphere(3)
+    meshes = [(sphere + random.normal(0, 3, sphere.shape), triangles) for _ in range(2)]
+    distances = [
+        metrics.MeshDistance(*meshes[1 - i]).query(meshes[i][0]).distances.max() for i in range(2)
+    ]
+    assert metrics.hausdorff_distance(*meshes) == pytest.approx(max(distances), rel=1e-9)
+
+
+def test_the_hausdorff_distance_of_nothing():
+    mesh = bumpy_sphere(1)
+    for pair in ((mesh, (mesh[0], mesh[1][:0])), ((mesh[0], mesh[1][:0]), mesh)):
+        with pytest.raises(ValueError, match="triangles: expected"):
+            metrics.hausdorff_distance(*pair)
+
+
 def test_the_hausdorff_distance_sees_a_part_that_the_other_lacks():
     vertices, triangles = bumpy_sphere(3)
     half = triangles[(vertices[triangles][..., 2] > 0).all(axis=1)]

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfface.config import (
+    ConfigError,
     DataConfig,
     InverseFaceNetConfig,
     InverseFaceNetLossesConfig,
@@ -155,6 +156,27 @@ def test_a_killed_round_is_drawn_again_alike(config, bootstrapped, tmp_path: Pat
     for name in ("loss", "val_loss"):
         expected = [epoch[name] for epoch in bootstrapped]
         np.testing.assert_allclose([epoch[name] for epoch in resumed], expected, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_round_whose_codes_are_lost(config, bootstrapped, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(config.output, copy)
+    (copy / "checkpoints" / "epoch-0005.npz").unlink()
+    (copy / "rounds" / "round-02.npz").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"round-02\.npz: expected the codes"):
+        run.train(config.model_copy(update={"output": str(copy)}), resume=True)
+
+
+@pytest.mark.slow
+def test_rounds_can_follow_a_run_without_any(config, without_export, tmp_path: Path) -> None:
+    rounds = config.bootstrapping
+    first = config.model_copy(update={"output": str(tmp_path), "bootstrapping": rounds.model_copy(
+        update={"rounds": 0, "records": ["nowhere"]}
+    )})  # fmt: skip
+    assert len(run.train(first)) == 1
+    later = first.model_copy(update={"bootstrapping": rounds.model_copy(update={"rounds": 1})})
+    assert len(run.train(later, resume=True)) == 3
 
 
 def test_histograms_show_one_kind_of_number_each(system) -> None:

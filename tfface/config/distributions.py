@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import pydantic
@@ -89,11 +90,28 @@ class Samples(Section):
 Coefficients = Annotated[Constant | Uniform | Normal | Samples, Field(discriminator="distribution")]
 
 
-def positive(distribution: Constant | Uniform | Normal) -> Constant | Uniform | Normal:
+AnyScalar = Constant | Uniform | Normal
+
+
+def not_negative(distribution: AnyScalar) -> AnyScalar:
     """Validator of what cannot be negative."""
     if distribution.support[0] < 0:
         raise ValueError("a distribution that gives no negative number")
     return distribution
 
 
-PositiveScalar = Annotated[Scalar, pydantic.AfterValidator(positive)]
+def _within(limit: float) -> Callable[[AnyScalar], AnyScalar]:
+    """Validator of what makes no face beyond -limit and limit."""
+
+    def check(distribution: AnyScalar) -> AnyScalar:
+        numbers = distribution.model_dump(exclude={"distribution", "deviation"}).values()
+        if any(number is not None and abs(number) > limit for number in numbers):
+            raise ValueError(f"numbers from {-limit:g} to {limit:g}")
+        return distribution
+
+    return check
+
+
+NotNegativeScalar = Annotated[Scalar, pydantic.AfterValidator(not_negative)]
+Angle = Annotated[Scalar, pydantic.AfterValidator(_within(180.0))]  # degrees
+Fractional = Annotated[Scalar, pydantic.AfterValidator(_within(1.0))]

@@ -9,10 +9,12 @@ import yaml
 from pydantic import Field
 
 from tfface.config.distributions import (
+    Angle,
     Coefficients,
     Constant,
+    Fractional,
     Normal,
-    PositiveScalar,
+    NotNegativeScalar,
     Samples,
     Scalar,
     Uniform,
@@ -100,8 +102,9 @@ class SyntheticConfig(Section):
       the camera's, and `light_elevation`, degrees), and `light_tint`, relative, of each channel.
     - What hides the face, probabilities: `hair` is a mop of it on the scalp, `fringe` lets it fall
       over the forehead down to `hair_line` (0 = brows, 1 = where hair begins), `collar` draws
-      clothes before the neck and perhaps the chin instead of behind, `glasses` puts some on.
-    - What no code says: `gloss`, the strength of a highlight on the skin.
+      clothes before the neck and perhaps the chin instead of behind, `glasses` puts some on (not
+      on faces that are turned far away).
+    - What no code says: `gloss`, the strength of a highlight on skin and hair.
     - What is behind: procedural textures, or, `background_share` of the time, cut-outs of the
       pictures in the folder `backgrounds` of yours.
 
@@ -114,22 +117,22 @@ class SyntheticConfig(Section):
     identity: Coefficients = Normal(deviation=1.0)
     expression: Coefficients = Samples(scale=Uniform(low=0.2, high=1.1))
     albedo: Coefficients = Samples(noise=0.25)
-    yaw: Scalar = Normal(deviation=28.0, low=-61.6, high=61.6)
-    pitch: Scalar = Normal(deviation=10.0, low=-22.0, high=22.0)
-    roll: Scalar = Normal(deviation=8.0, low=-17.6, high=17.6)
-    crop_scale: Scalar = Normal(deviation=0.06)
-    crop_shift: Scalar = Normal(deviation=0.03)
-    ambient: PositiveScalar = Uniform(low=0.4, high=0.85)
-    directional: PositiveScalar = Uniform(low=0.0, high=0.5)
-    light_azimuth: Scalar = Normal(deviation=55.0, low=-150.0, high=150.0)
-    light_elevation: Scalar = Normal(mean=15.0, deviation=30.0, low=-60.0, high=85.0)
-    light_tint: Scalar = Normal(deviation=0.06)
+    yaw: Angle = Normal(deviation=28.0, low=-61.6, high=61.6)
+    pitch: Angle = Normal(deviation=10.0, low=-22.0, high=22.0)
+    roll: Angle = Normal(deviation=8.0, low=-17.6, high=17.6)
+    crop_scale: Fractional = Normal(deviation=0.06)
+    crop_shift: Fractional = Normal(deviation=0.03)
+    ambient: NotNegativeScalar = Uniform(low=0.4, high=0.85)
+    directional: NotNegativeScalar = Uniform(low=0.0, high=0.5)
+    light_azimuth: Angle = Normal(deviation=55.0, low=-150.0, high=150.0)
+    light_elevation: Angle = Normal(mean=15.0, deviation=30.0, low=-60.0, high=85.0)
+    light_tint: Fractional = Normal(deviation=0.06)
     hair: Fraction = 0.8
     fringe: Fraction = 0.0
     hair_line: Scalar = Uniform(low=0.2, high=1.0)
     collar: Fraction = 0.0
     glasses: Fraction = 0.0
-    gloss: PositiveScalar = Constant(value=0.0)
+    gloss: NotNegativeScalar = Constant(value=0.0)
     backgrounds: str | None = None
     background_share: Fraction = 0.5
     supersampling: Annotated[int, Field(ge=1, le=8)] = 2
@@ -176,7 +179,7 @@ class OptimizerConfig(Section):
     """The optimiser.
 
     `learning_rate` is reached after `warmup_steps` and then stays, or falls to zero as a cosine at
-    the end of the last epoch (`schedule`). `clip_norm` bounds the norm of all gradients together.
+    the end of the last epoch of the run's first stage (`schedule`). `clip_norm` bounds the norm of all gradients together.
     `multipliers` multiply the learning rate of single code parts.
     """
 
@@ -301,7 +304,8 @@ class InverseFaceNetConfig(Config):
 
     @property
     def record_patterns(self) -> dict[str, list[str]]:
-        return {"bootstrapping.records": self.bootstrapping.records}
+        rounds = self.bootstrapping
+        return {"bootstrapping.records": rounds.records} if rounds.rounds else {}
 
 
 CONFIGS: dict[str, type[Config]] = {"mofa": MoFAConfig, "inverse_facenet": InverseFaceNetConfig}

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+import tfface
 from tfface.code import CodeLayout
 from tfface.config import Config
 from tfface.data.augmentation import Augmentation, augment_photometry
@@ -69,7 +70,7 @@ def write_corpus(
             `data.augmentation` (its photometric part: noise, blur, JPEG, ...) are used.
         model: The face model.
         faces: How many.
-        shards: Files; all but the last hold as many faces.
+        shards: Files; the first ones hold as many faces each, the last the rest.
         maps: Out of `depth`, `normals` and `mask`.
         encoding: Of the pictures.
         on_face: Called after every face with the number of faces so far.
@@ -89,6 +90,7 @@ def write_corpus(
     maps = sorted(set(maps))
     manifest = {
         "format": FORMAT,
+        "tfface": tfface.__version__,  # another one may draw other pictures
         **_fits(model, decoder),
         "face_model_sha256": _model_digest(model),
         "faces": faces,

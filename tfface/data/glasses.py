@@ -16,7 +16,7 @@ def draw_glasses(
     Args:
         images: `[B, S, S, 3]` in [0, 1].
         landmarks: `[B, 68, 2]` pixels.
-        share: Probability that a face wears glasses.
+        share: Probability that a face wears glasses; faces turned far away wear none.
         seed: `[2]` whole numbers.
     """
     count, size = images.shape[:2]
@@ -44,8 +44,8 @@ def draw_glasses(
     powers = (tf.abs(across - 1.0) / width) ** corners + (tf.abs(y) / height) ** corners
     radius = tf.maximum(powers, 1e-6) ** (1 / corners)
     from_edge = (radius - 1.0) * tf.minimum(width, height)
-    straight = inside(rim - tf.abs(y + 0.4 * height)) * inside(tf.abs(across - 1.0) - width)
-    frame = tf.maximum(inside(rim - tf.abs(from_edge)), straight * inside(2.2 - across))
+    bridge_and_arms = inside(rim - tf.abs(y + 0.4 * height)) * inside(tf.abs(across - 1.0) - width)
+    frame = tf.maximum(inside(rim - tf.abs(from_edge)), bridge_and_arms * inside(2.2 - across))
     worn = visible[:, None, None] * tf.cast(draws[5] < share, tf.float32)
     tint = 1.0 - 0.35 * draws[6] ** 3 * inside(-from_edge)
     glare = 0.5 * draws[7] ** 3 * inside(-from_edge) * inside(0.15 - tf.abs(x + y + draws[8] - 0.5))

@@ -8,10 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfface.code import CodeLayout
+from tfface.code import UNIT_TRANSLATION, CodeLayout
 from tfface.rendering.spherical_harmonics import ambient_illumination
 
-TRANSLATION_SCALE = 100.0  # mm per unit of network output
 AMBIENT = 0.7  # shading of the initial light, the paper's
 
 
@@ -62,7 +61,7 @@ class CodeHead(keras.layers.Layer):
         raw = tf.concat([part(features) for part in self.parts], axis=-1)
         scale, offset = [], []
         for name, size in self.sizes.items():
-            scale += [TRANSLATION_SCALE if name == "translation" else 1.0] * size
+            scale += [UNIT_TRANSLATION if name == "translation" else 1.0] * size
             if name == "translation":
                 offset += self.initial_translation
             elif name == "illumination":

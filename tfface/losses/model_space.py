@@ -13,9 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from tfface.code import UNIT_TRANSLATION
 from tfface.morphable.model import MorphableModel
-
-UNIT_TRANSLATION = 100.0  # mm, what the network calls one
 
 
 def gram_matrix(basis: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -75,6 +74,7 @@ def parameter_grams(sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
 
 
 def model_space_distance(predicted: tf.Tensor, truth: tf.Tensor, gram: tf.Tensor) -> tf.Tensor:
-    """Returns the `[B]` mean squared vertex distance between codes `[B, K]`, d' G d."""
+    """Returns d' G d of codes `[B, K]`, `[B]`: for the Gram matrix of a basis the mean squared
+    distance of what the codes make."""
     difference = predicted - truth
     return tf.reduce_sum(difference * tf.matmul(difference, gram), axis=-1)

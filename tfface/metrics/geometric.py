@@ -124,9 +124,10 @@ def hausdorff_distance(
     Raises:
         ValueError: if a mesh has no triangle.
     """
+    meshes = [MeshDistance(*mesh) for mesh in (first, second)]
     farthest = 0.0
-    for (vertices, triangles), other in ((first, second), (second, first)):
-        points, mesh = np.asarray(vertices)[np.unique(triangles)], MeshDistance(*other)
+    for (vertices, triangles), mesh in zip((second, first), meshes, strict=True):
+        points = np.asarray(vertices)[np.unique(triangles)]
         # The few nearest triangles bound each distance; only what may be the largest is looked up.
         bounds = mesh.query(points, exact=False, proposals=2).distances
         for part in np.array_split(np.argsort(-bounds), -(-len(points) // _TOGETHER)):

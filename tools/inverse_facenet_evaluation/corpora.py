@@ -13,6 +13,7 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 
 _LIPS = (62, 66)  # iBUG landmarks: the middle of the upper and of the lower lip, inside
+_BIAS = 0.5  # of that expression
 _WIDE_MOUTHS = 0.1  # of the natural expressions, those that open the mouth most, make the bias
 
 
@@ -54,11 +55,15 @@ def narrow() -> SyntheticConfig:
 
 
 def wide(model: MorphableModel) -> SyntheticConfig:
-    """Biased towards open mouths and coloured light, with more variation."""
+    """Biased towards open mouths and coloured light, with more variation.
+
+    In expression and colour, as section 1 says; people vary as in training. (The caption of figure
+    2 also speaks of shape.)
+    """
     return narrow().model_copy(
         update={
             "expression": Samples(
-                scale=Uniform(low=0.3, high=0.9), bias=(0.5 * open_mouth(model)).tolist()
+                scale=Uniform(low=0.3, high=0.9), bias=(_BIAS * open_mouth(model)).tolist()
             ),
             "albedo": Samples(scale=Constant(value=1.0)),
             "light_tint": Normal(deviation=0.15),

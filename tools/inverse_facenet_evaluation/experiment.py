@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from inverse_facenet_evaluation.corpora import Truth, narrow, read_truth, wide
 from inverse_facenet_evaluation.loss_curve import MeasureLoss, read_curve
@@ -43,6 +44,7 @@ from tfface.systems.code_regressor import compared_vertices
 from tfface.training.run import RunFolder, train
 
 NETWORKS = ("start", "baseline", "bootstrapped", "plain_parameters")
+CURVES = ("start", "baseline", "bootstrapped")  # whose loss is watched
 # The part of each round's faces that is drawn from the narrow distribution.
 KEPT = {"baseline": 1.0, "bootstrapped": 0.0}
 NOISE = NoiseConfig(
@@ -81,7 +83,7 @@ SIZES = {
 
 
 class Experiment:
-    """Corpora, trainings and measurements in one folder; what is there is not done again.
+    """Corpora and trainings in one folder, what is there is not done again; and measurements.
 
     Args:
         size: How much.
@@ -111,7 +113,9 @@ class Experiment:
         for name in NETWORKS:
             if name in KEPT:
                 self._fork(name)
-            train(self.config(name), True, [MeasureLoss(truth, self._curve(name))])
+            measures = [MeasureLoss(truth, self._curve(name))] if name in CURVES else []
+            if not self.export(name).exists():
+                train(self.config(name), True, measures)
         on_wide, on_narrow = ("start", *KEPT), ("start", "plain_parameters")
         return {
             "wide": {name: self.measure(name, truth) for name in on_wide},
@@ -130,14 +134,16 @@ class Experiment:
     def measure(self, name: str, truth: Truth) -> dict[str, np.ndarray]:
         """Errors of a trained network on a corpus, `(M,)` each.
 
-        `photometric_l1` of 255; `hausdorff_mm` and `geometric_mm` (mean point-to-point) between
-        the faces of the two codes in model space; `albedo_l1` of 255; `rotation_degrees`.
+        `photometric_l1` and `albedo_l1` of 255, `rotation_degrees`; between the faces of the two
+        codes in model space `hausdorff_mm`, and `geometric_mm`, point to point with the best scale
+        and shift removed.
         """
         exported = ExportedModel(self.export(name))
         face = exported.compared > 0.5
         kept = exported.triangles[face[exported.triangles].all(axis=1)]
         errors: dict[str, list[np.ndarray]] = {}
-        for first in range(0, len(truth.images), _BATCH):
+        batches = range(0, len(truth.images), _BATCH)
+        for first in tqdm(batches, desc=f"measuring {name}", unit="batch"):
             images = truth.images[first : first + _BATCH]
             codes = tf.constant(truth.codes[first : first + _BATCH])
             parts = self.layout.split(codes)

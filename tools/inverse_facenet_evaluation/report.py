@@ -21,7 +21,7 @@ PAPER = {"photometric_l1": (16.74, 12.11), "hausdorff_mm": (2.56, 2.01)}
 TITLES = {
     "photometric_l1": "photometric L1, of 255",
     "hausdorff_mm": "Hausdorff distance, mm",
-    "geometric_mm": "mean vertex distance, mm",
+    "geometric_mm": "mean vertex distance after scaling, mm",
     "albedo_l1": "reflectance L1, of 255",
     "rotation_degrees": "rotation, degrees",
     "landmark_px_of_240": "landmark error, px of 240",
