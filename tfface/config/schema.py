@@ -179,8 +179,8 @@ class OptimizerConfig(Section):
     """The optimiser.
 
     `learning_rate` is reached after `warmup_steps` and then stays, or falls to zero as a cosine at
-    the end of the last epoch of the run's first stage (`schedule`). `clip_norm` bounds the norm of all gradients together.
-    `multipliers` multiply the learning rate of single code parts.
+    the end of the last epoch of the run's first stage (`schedule`). `clip_norm` bounds the norm of
+    all gradients together. `multipliers` multiply the learning rate of single code parts.
     """
 
     name: Literal["adam", "adamw", "adadelta", "sgd"] = "adam"
