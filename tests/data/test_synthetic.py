@@ -202,6 +202,7 @@ def test_glasses_turn_with_the_head(model, decoder) -> None:
     codes = FaceSampler(model, decoder, settings).draw(64, (0, 0)).numpy()
     bare, worn = paint(model, decoder, codes), paint(model, decoder, codes, glasses=1.0)
     rows, columns = np.indices((SIZE, SIZE)) + 0.5
+    cosines = []
     for before, after, points in zip(bare["image"], worn["image"], bare["landmarks"], strict=True):
         weight = np.abs(after - before).mean(axis=-1)
         middle = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
@@ -210,7 +211,8 @@ def test_glasses_turn_with_the_head(model, decoder) -> None:
         spread = np.einsum("yx,yxi,yxj->ij", weight, offsets, offsets)
         longest = np.linalg.eigh(spread)[1][:, -1]
         along = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
-        assert abs(longest @ along) / np.linalg.norm(along) > np.cos(np.radians(12))
+        cosines.append(abs(longest @ along) / np.linalg.norm(along))
+    assert np.degrees(np.arccos(np.median(cosines))) < 6.0  # the heads lean by 15
 
 
 def test_a_profile_wears_no_glasses(model, decoder) -> None:
