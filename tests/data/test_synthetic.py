@@ -128,6 +128,12 @@ def test_neighbours_lie_around_their_codes(codes, decoder) -> None:
     assert np.sqrt(np.mean(angle**2) / 3) == pytest.approx(np.radians(4.0), rel=0.1)
     depth = drawn["translation"][:, 2] / known["translation"][:, 2]
     assert np.log(depth).std() == pytest.approx(noise.crop_scale, rel=0.1)
+    light = drawn["illumination"] - known["illumination"]
+    strength = np.sqrt(np.mean(known["illumination"][:, 0] ** 2))
+    ambient = light[:, 0].mean(axis=-1).std() / strength  # of all channels
+    assert ambient == pytest.approx(noise.illumination, rel=0.1)
+    assert light[:, 0].std(axis=-1).mean() < 0.5 * light[:, 0].mean(axis=-1).std()  # hardly tinted
+    assert light[:, 4:].std() < 0.4 * light[:, 0].std()
 
 
 def test_without_noise_neighbours_are_the_codes(codes, decoder) -> None:

@@ -20,6 +20,7 @@ LIGHTS = 2
 _LINEAR = ("identity", "expression", "albedo")
 # A clamped cosine lobe of unit height in SH bands 0, 1 and 2 (Ramamoorthi and Hanrahan 2001).
 _LOBE = (np.pi * np.array([1.0] + 3 * [2 / 3] + 5 * [1 / 4])).astype(np.float32)
+_TINT = 0.3  # of the noise of light, in the strength of its white part
 _RADIAN = np.pi / 180
 
 
@@ -139,7 +140,7 @@ class CodeNeighbourhood:
 
     def draw(self, count: int, seed: tf.Tensor) -> tf.Tensor:
         """Returns `[count, N]` codes; see `CodeSampler`."""
-        noise, seeds = self.noise, iter(tf.unstack(tf.random.split(seed, 8)))
+        noise, seeds = self.noise, iter(tf.unstack(tf.random.split(seed, 9)))
         numbers = tf.random.stateless_uniform([count], next(seeds), 0, self.count, tf.int32)
         parts = self.layout.split(tf.gather(self.codes, numbers))
         for name in _LINEAR:
@@ -149,7 +150,10 @@ class CodeNeighbourhood:
         parts["rotation"] = axis_angle(turned)
         light = parts["illumination"]
         strength = tf.sqrt(tf.reduce_mean(tf.square(light[:, :1]), axis=-1, keepdims=True))
-        parts["illumination"] += noise.illumination * strength * _normal(light, next(seeds))
+        # Mostly white, and smooth as light on a diffuse surface is.
+        white, tint = _normal(light[..., :1], next(seeds)), _normal(light, next(seeds))
+        change = (white + _TINT * tint) * (_LOBE / np.pi)[:, None]
+        parts["illumination"] += noise.illumination * strength * change
         scale = noise.crop_scale * tf.random.stateless_normal([count, 1], next(seeds))
         shift = noise.crop_shift * tf.random.stateless_normal([count, 2], next(seeds))
         parts["translation"] = _moved(parts["translation"], scale, shift, self.focal_length)
