@@ -71,7 +71,8 @@ def test_the_whole_experiment_with_trainings_that_learn_nothing(
         folder = RunFolder(Path(config.output))
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
         shutil.copytree(exported, folder.export)
-        write_text(callbacks[0].file, json.dumps([[10, 2.0], [20, 1.0]]))
+        for measure in callbacks:
+            write_text(measure.file, json.dumps([[10, 2.0], [20, 1.0]]))
 
     tiny = experiment.Size(IMAGE_SIZE, 8, 6, 5, 1, 2, 2, 8)
     monkeypatch.setitem(experiment.SIZES, "small", tiny)
@@ -142,7 +143,7 @@ def test_the_report_compares_with_the_baseline(tools, tmp_path):
     report.photos = {"after": {"landmark_nme": np.array([0.1, 0.3])}}
     table = report.tables()
     assert "| photometric L1, of 255 | 5.00 | 4.00 | 3.00 | 0.75 | 16.74 -> 12.11: 0.72 |" in table
-    assert "| mean vertex distance, mm | 1.00 | 2.00 |" in table
+    assert "| mean vertex distance after scaling, mm | 1.00 | 2.00 |" in table
     assert "| 20 | 4.50 | 2.00 |" in table
     assert "| landmark error / outer eye corner distance | 0.200 |" in table
     report.write(tmp_path)

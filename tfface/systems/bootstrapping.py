@@ -85,7 +85,7 @@ class Bootstrapping:
         try:
             with np.load(file, allow_pickle=False) as saved:
                 return saved["codes"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ConfigError(f"{file}: expected the codes of an earlier epoch: {error}") from None
 
     def _predict_codes(self, file: Path) -> np.ndarray:
