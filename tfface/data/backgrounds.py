@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from tfface.data.distributions import muted_colours
 from tfface.data.photos import PhotoError, is_video, iter_inputs, read_photo
 
 CELLS = (3, 9, 28)  # cells of colour noise along a side, coarse to fine
@@ -51,8 +52,7 @@ class Backgrounds:
         def uniform(shape: list[int], low: float = 0.0, high: float = 1.0) -> tf.Tensor:
             return tf.random.stateless_uniform([count, *shape], next(seeds), low, high)
 
-        base = uniform([1, 1, 4], 0.05, 0.95)
-        picture = 0.7 * base[..., :1] + 0.3 * base[..., 1:]  # mostly grey, as rooms are
+        picture = muted_colours(uniform([1, 1, 4], 0.05, 0.95))
         for enlarge in self._enlarge:
             cells = enlarge.shape[1]
             noise = tf.random.stateless_normal([count, cells, cells, 4], next(seeds))

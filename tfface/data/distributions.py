@@ -27,6 +27,11 @@ def draw(distribution: Scalar, shape: Sequence[int], seed: tf.Tensor) -> tf.Tens
     return tf.fill(shape, tf.constant(distribution.value, tf.float32))
 
 
+def muted_colours(draws: tf.Tensor) -> tf.Tensor:
+    """Colours `[..., 3]` in [0, 1], mostly grey as things in rooms are, of draws `[..., 4]`."""
+    return 0.7 * draws[..., :1] + 0.3 * draws[..., 1:]
+
+
 def draw_coefficients(
     distribution: Coefficients,
     samples: np.ndarray | None,

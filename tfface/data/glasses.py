@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfface.data.distributions import muted_colours
+
 _EYES = (slice(36, 42), slice(42, 48))  # iBUG landmarks, as the nose's ends
 _NOSE = (27, 33)
 
@@ -49,8 +51,8 @@ def draw_glasses(
     worn = visible[:, None, None] * tf.cast(draws[5] < share, tf.float32)
     tint = 1.0 - 0.35 * draws[6] ** 3 * inside(-from_edge)
     glare = 0.5 * draws[7] ** 3 * inside(-from_edge) * inside(0.15 - tf.abs(x + y + draws[8] - 0.5))
-    colours = tf.random.stateless_uniform([count, 1, 1, 4], seeds[1])
-    colours = 0.8 * (0.7 * colours[..., :1] + 0.3 * colours[..., 1:]) ** 2  # mostly dark and grey
+    colours = muted_colours(tf.random.stateless_uniform([count, 1, 1, 4], seeds[1]))
+    colours = 0.8 * colours**2  # mostly dark
     glass = images * tint[..., None] + glare[..., None] * (1.0 - images)
     glasses = glass + frame[..., None] * (colours - glass)
     return images + worn[..., None] * (glasses - images)

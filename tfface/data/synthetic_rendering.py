@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfface.code import CodeLayout
 from tfface.config import SyntheticConfig
 from tfface.data.backgrounds import Backgrounds
-from tfface.data.distributions import draw
+from tfface.data.distributions import draw, muted_colours
 from tfface.data.glasses import draw_glasses
 from tfface.data.hair import Hair
 from tfface.layers.face_decoder import FaceDecoder
@@ -115,8 +115,7 @@ class FacePainter:
         """
         count, seeds = landmarks.shape[0], tf.unstack(tf.random.split(seed, 2))
         draws = tf.random.stateless_uniform([count, 4, 1, 1], seeds[0])
-        colour = tf.random.stateless_uniform([count, 1, 1, 4], seeds[1])
-        colour = 0.7 * colour[..., :1] + 0.3 * colour[..., 1:]  # mostly grey
+        colour = muted_colours(tf.random.stateless_uniform([count, 1, 1, 4], seeds[1]))
         worn = tf.cast(draws[:, 0] < self.settings.collar, tf.float32)
         chin = landmarks[:, _CHIN, 1, None, None] / self.size
         top = 0.86 + 0.12 * draws[:, 1] + worn * (chin - 0.9)
