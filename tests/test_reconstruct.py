@@ -161,6 +161,7 @@ def test_overlay_and_views(written, photo):
     assert views.shape[1] == 7 * 320
 
 
+@pytest.mark.slow
 def test_two_faces_largest_first(tmp_path, run, photo):
     small = cv2.resize(photo, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     canvas = np.full((300, 260 + small.shape[1], 3), 90, np.uint8)
@@ -286,6 +287,7 @@ def test_results_replace_results_whole_and_nothing_else(tmp_path, run, photo, ca
     assert "other data" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_video(tmp_path, run, photo):
     frames = [photo, np.full_like(photo, 60), photo]
     writer = cv2.VideoWriter(
@@ -333,6 +335,7 @@ def test_python_call_refuses_other_arrays(exported, image, message):
         tfface.reconstruct(image, exported)
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_mean_face_is_its_own_reconstruction(exported, face_model):
     """The only picture on which the mean face is right; the error and the landmarks say so."""
     size = 400

@@ -168,6 +168,7 @@ def test_a_bare_face_is_what_the_decoder_draws(model, decoder, codes) -> None:
     assert np.median(apart) < 0.02
 
 
+@pytest.mark.slow
 def test_a_fringe_hides_the_forehead_and_not_the_mouth(model, decoder, codes) -> None:
     bare = paint(model, decoder, codes, hair=0.0)
     fringe = paint(model, decoder, codes, hair=1.0, fringe=1.0, hair_line=Constant(value=0.3))
@@ -203,6 +204,7 @@ def test_glasses_go_round_the_eyes_and_leave_the_mouth(model, decoder, codes) ->
     assert change[faces, lip[:, 1], lip[:, 0]].max() < 1e-5
 
 
+@pytest.mark.slow
 def test_glasses_turn_with_the_head(model, decoder) -> None:
     settings = SyntheticConfig(yaw=Constant(value=35.0), pitch=STILL, roll=Constant(value=15.0))
     codes = FaceSampler(model, decoder, settings).draw(64, (0, 0)).numpy()

@@ -83,6 +83,7 @@ def test_inner_edges_are_left_alone() -> None:
     assert not changed[1:-1, 1:-1][inner].any()
 
 
+@pytest.mark.slow
 def test_optimisation_of_a_translation_needs_the_silhouette() -> None:
     vertices, triangles = sphere(2, radius=5.0)
     ball = tf.constant((vertices * [1, -1, -1])[None])

@@ -21,6 +21,7 @@ POINTS = tf.TensorSpec([None, len(VERTICES), 3])
 VECTOR = tf.TensorSpec([None, 3])
 
 
+@pytest.mark.slow
 def test_image_formation_and_its_gradient() -> None:
     topology = MeshTopology(TRIANGLES, len(VERTICES))
 
@@ -47,6 +48,7 @@ def test_image_formation_and_its_gradient() -> None:
     assert_gpu_kernels(tf.function(colours).get_concrete_function(*specs))
 
 
+@pytest.mark.slow
 def test_renderer_and_its_gradient() -> None:
     def gradients(points: tf.Tensor, colours: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:

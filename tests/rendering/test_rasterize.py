@@ -146,6 +146,7 @@ def test_no_cracks_and_no_overlaps_between_neighbours() -> None:
     assert drawn.mask[0, 3:20, 3:20].numpy().all()
 
 
+@pytest.mark.slow
 def test_no_cracks_in_a_mesh_of_any_shape() -> None:
     """Of triangles of all sizes that pave the picture, every pixel sees one."""
     random = np.random.default_rng(8)
@@ -162,6 +163,7 @@ def test_no_cracks_in_a_mesh_of_any_shape() -> None:
         assert not draw_all(vertices, unseen, 70, 70, **options).mask.numpy().any()
 
 
+@pytest.mark.slow
 def test_large_and_small_pictures_of_one_mesh() -> None:
     """Triangles in windows of every size, and paved ones, see what float64 sees."""
     vertices, triangles = sphere(3, radius=90.0)
@@ -326,6 +328,7 @@ def test_render_composites_and_has_a_gradient_to_the_colours() -> None:
     np.testing.assert_allclose(tf.reduce_sum(gradient), mask.sum(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_function_dataset_and_eager_agree() -> None:
     vertices, triangles = sphere(1, radius=8.0)
     points = (vertices[None] + [[[0.0, 0, -40]], [[2, 1, -30]]]).astype(np.float32)

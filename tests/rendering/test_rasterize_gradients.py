@@ -54,6 +54,7 @@ def inner_pixels(seen: Rasterization) -> np.ndarray:
     return places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("camera", "vertices"), CAMERAS)
 def test_extended_barycentrics(camera: Callable[..., Rasterization], vertices: np.ndarray) -> None:
     """Of barycentrics, depth and interpolated attributes, in every coordinate."""
@@ -90,6 +91,7 @@ def test_fixed_barycentrics(camera: Callable[..., Rasterization], vertices: np.n
     np.testing.assert_array_equal(others, np.zeros_like(vertices))
 
 
+@pytest.mark.slow
 def test_triangle_through_the_camera_plane() -> None:
     """Barycentrics go on smoothly where two of the corners are behind the camera."""
     floor = np.array([[[-500.0, -5, 300], [500, -5, 310], [20, -5, -400]]])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.gpu_kernels import assert_gpu_kernels
@@ -25,6 +26,7 @@ for name in ("one", "two"):
 """
 
 
+@pytest.mark.slow
 def test_vertices_to_picture(tmp_path: Path) -> None:
     ball, triangles = sphere(2, radius=80.0)
     colours = tf.constant(np.abs(ball)[None] / 80, tf.float32)

@@ -88,6 +88,7 @@ def test_jacobian_of_the_kernel() -> None:
     np.testing.assert_allclose(analytic[0], numeric[0], rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_jacobian_of_the_renderer() -> None:
     """All pixels of two lit cubes; few differ: those whose triangle changes."""
     turn = camera_utils.euler_matrices([[-20.0, 0.0, 60.0], [45.0, 60.0, 0.0]])[:, :3, :3]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -112,14 +111,6 @@ def config(
     )
     assert isinstance(config, InverseFaceNetConfig)
     return config
-
-
-@pytest.fixture(scope="module")
-def without_export() -> Iterator[None]:
-    """The harness of all systems exports; it takes long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "export_system", lambda system, folder: folder)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -78,8 +78,13 @@ def images(system: FaceSystem) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained(config: Config) -> list[dict[str, float]]:
-    """The history of a whole run on one device; its folder is that of `config`."""
+def exported(system: FaceSystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_system(system, tmp_path_factory.mktemp("exported") / "model")
+
+
+@pytest.fixture(scope="module")
+def trained(config: Config, without_export: None) -> list[dict[str, float]]:
+    """The history of a run on one device."""
     return run.train(config)
 
 
@@ -150,26 +155,25 @@ def test_two_devices_give_the_losses_of_one(
     np.testing.assert_allclose(_losses(history), _losses(trained)[:2], rtol=2e-3)
 
 
-def test_mixed_precision_trains(config: Config, tmp_path: Path) -> None:
-    history = run.train(_change(config, tmp_path / "run", mixed_precision=True))
+def test_mixed_precision_trains(config: Config, without_export: None, tmp_path: Path) -> None:
+    history = run.train(_change(config, tmp_path / "run", mixed_precision=True, epochs=2))
     assert np.isfinite(_losses(history)).all()
     assert _losses(history)[-1] < _losses(history)[0]
 
 
-def test_the_export_computes_what_the_system_does(system: FaceSystem, tmp_path: Path) -> None:
-    export_system(system, tmp_path / "model")
-    differences = check_export(system, tmp_path / "model")
+def test_the_export_computes_what_the_system_does(system: FaceSystem, exported: Path) -> None:
+    differences = check_export(system, exported)
     assert set(differences) == {"serve (float32)", "serve (uint8)", "decode", "encoder.tflite"}
 
 
 def test_the_export_loads_without_tfface(
-    config: Config, trained: list[dict[str, float]], tmp_path: Path
+    system: FaceSystem, exported: Path, tmp_path: Path
 ) -> None:
+    size = system.image_size
     code = (
         "import sys, json, tensorflow as tf\n"
-        f"model = tf.saved_model.load({str(run.RunFolder(Path(config.output)).export)!r})\n"
-        f"parts = model.serve(tf.zeros((1, {config.model.image_size}, {config.model.image_size},"
-        " 3)))\n"
+        f"model = tf.saved_model.load({str(exported)!r})\n"
+        f"parts = model.serve(tf.zeros((1, {size}, {size}, 3)))\n"
         "print(json.dumps([sorted(parts), 'tfface' in sys.modules]))"
     )
     result = subprocess.run(
@@ -177,8 +181,7 @@ def test_the_export_loads_without_tfface(
     )
     assert result.returncode == 0, result.stderr
     names, imported = json.loads(result.stdout.splitlines()[-1])
-    metadata = json.loads((Path(config.output) / "export" / "metadata.json").read_text())
-    assert names == sorted(metadata["code_layout"])
+    assert names == sorted(system.layout.parts)
     assert not imported
 
 
@@ -193,7 +196,7 @@ EVERYTHING_ELSE = {
     ("policy", "changes"), [("mixed_float16", {}), ("float32", EVERYTHING_ELSE)]
 )
 def test_every_op_has_a_gpu_kernel(
-    config: Config, policy: str, changes: dict[str, dict[str, object]], tmp_path: Path
+    config: Config, policy: str, changes: dict[str, dict[str, object]]
 ) -> None:
     tree = config.model_dump()
     for section, values in changes.items():  # settings that the system has
@@ -212,11 +215,10 @@ def test_every_op_has_a_gpu_kernel(
         return system.train_step((images, targets))
 
     assert_gpu_kernels(step.get_concrete_function(*data.element_spec))
-    if policy == "mixed_float16":  # exported in float32
-        return
-    export_system(system, tmp_path / "model")
-    exported = tf.saved_model.load(str(tmp_path / "model"))
-    for function in exported.signatures.values():
+
+
+def test_every_op_of_the_export_has_a_gpu_kernel(exported: Path) -> None:
+    for function in tf.saved_model.load(str(exported)).signatures.values():
         assert_gpu_kernels(function)
 
 

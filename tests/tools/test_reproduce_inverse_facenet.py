@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from tests.fake_export import IMAGE_SIZE, write_fake_export
 from tfface.config import InverseFaceNetLossesConfig, SyntheticConfig
 from tfface.data.code_samplers import FaceSampler
+from tfface.exported_model import ModelError
 from tfface.files import write_text
 from tfface.morphable.default import load_default_face_model
 from tfface.systems.code_regressor import compared_vertices
@@ -41,6 +43,7 @@ def test_the_bias_of_the_wide_corpora_opens_the_mouth(tools, model):
     assert narrow().expression.bias == []
 
 
+@pytest.mark.slow
 def test_the_plain_loss_weighs_parts_as_the_model_space_does(tools, model, tmp_path):
     from inverse_facenet_evaluation.corpora import narrow
     from inverse_facenet_evaluation.experiment import SIZES, Experiment
@@ -140,9 +143,11 @@ def test_the_report_compares_with_the_baseline(tools, tmp_path):
         narrow={"start": errors(1.0), "plain_parameters": errors(2.0)},
         curves={"baseline": [[10, 4.0], [20, 4.5]], "bootstrapped": [[10, 4.0], [20, 2.0]]},
     )
+    report.wide["start"]["photometric_l1"][0] = np.nan
     report.photos = {"after": {"landmark_nme": np.array([0.1, 0.3])}}
     table = report.tables()
     assert "| photometric L1, of 255 | 5.00 | 4.00 | 3.00 | 0.75 | 16.74 -> 12.11: 0.72 |" in table
+    assert "\n1 faces were put outside their pictures.\n" in table
     assert "| mean vertex distance after scaling, mm | 1.00 | 2.00 |" in table
     assert "| 20 | 4.50 | 2.00 |" in table
     assert "| landmark error / outer eye corner distance | 0.200 |" in table
@@ -153,3 +158,31 @@ def test_the_report_compares_with_the_baseline(tools, tmp_path):
     assert results["narrow_geometric_mm.plain_parameters"] == 2.0
     assert results["model_space_loss.bootstrapped.iteration_20"] == 2.0
     assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_photos_are_measured_with_every_model(tools, shared, model, tmp_path):
+    from inverse_facenet_evaluation.photos import evaluate_photos, load_models
+    from mofa_evaluation.photos import held_out_photos
+
+    same = write_fake_export(tmp_path / "same", model)
+    models = load_models({"before": None, "after": same, "mofa": same})
+    assert list(models) == ["after", "mofa"]
+    photos = held_out_photos(shared / "photos")[:2]
+    errors = evaluate_photos(models, photos)
+    assert errors["after"]["landmark_px_of_240"].shape == (2,)
+    for measure, values in errors["after"].items():
+        assert (values > 0).all()
+        np.testing.assert_array_equal(errors["mofa"][measure], values)
+    assert evaluate_photos(models, []) == {}
+
+
+def test_models_of_two_sizes_cannot_see_the_same_pictures(tools, monkeypatch):
+    from inverse_facenet_evaluation import photos
+
+    sizes = {"mofa": 64, "after": 112}
+    monkeypatch.setattr(
+        photos, "ExportedModel", lambda folder: SimpleNamespace(image_size=sizes[folder.name])
+    )
+    with pytest.raises(ModelError, match="expected one image size, got .*112"):
+        photos.load_models({name: Path(name) for name in sizes})

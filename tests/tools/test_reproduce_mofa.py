@@ -55,7 +55,8 @@ def test_synthetic_part_and_what_is_skipped(tools, tmp_path, mean_face, monkeypa
 
 
 @pytest.mark.slow
-def test_photos_and_heads(tools, shared, mean_face):
+def test_photos_and_heads(tools, shared, mean_face, monkeypatch):
+    from mofa_evaluation import baselines
     from mofa_evaluation.other_heads import evaluate_heads
     from mofa_evaluation.photos import evaluate_photos, held_out_photos
     from tfface.reconstructor import Reconstructor
@@ -64,6 +65,7 @@ def test_photos_and_heads(tools, shared, mean_face):
     photos = held_out_photos(shared / "photos")
     assert len(photos) > 100
     assert all(path.stem.endswith("3") for path in photos)
+    monkeypatch.setitem(baselines.FIT, "steps", 5)
     errors = evaluate_photos(reconstructor, face_model, photos[:2])
     assert errors["mean_face"]["landmark_nme"].shape == (2,)
     assert (errors["mean_face"]["landmark_nme"] < errors["untrained"]["landmark_nme"]).all()

@@ -64,6 +64,7 @@ def test_tensorboard_has_scalars_pictures_and_meshes(config: Config) -> None:
     assert vertices.shape == (4, 5, 3)
 
 
+@pytest.mark.slow
 def test_a_continued_run_repeats_the_losses_of_one_that_never_stopped(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_continued_run_repeats_the_losses_of_one_that_never_stopped(
     np.testing.assert_allclose(_losses(continued), _losses(whole), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one(config: Config, tmp_path: Path) -> None:
     one = run.train(config)
     mirrored = config.model_copy(update={"output": str(tmp_path / "mirrored")})
@@ -199,6 +201,7 @@ def test_missing_records_are_told(config: Config, key: str) -> None:
     assert not Path(config.output).exists()
 
 
+@pytest.mark.slow
 def test_the_export_of_a_run(config: Config, tmp_path: Path) -> None:
     run.train(config)
     for _ in range(2):  # an exported model is replaced
