@@ -66,8 +66,9 @@ def wide(model: MorphableModel) -> SyntheticConfig:
                 scale=Uniform(low=0.3, high=0.9), bias=(_BIAS * open_mouth(model)).tolist()
             ),
             "albedo": Samples(scale=Constant(value=1.0)),
-            "light_tint": Normal(deviation=0.15),
-            "directional": Uniform(low=0.0, high=0.5),
+            "light_tint": Normal(deviation=0.3),
+            "ambient": Uniform(low=0.4, high=0.9),
+            "directional": Uniform(low=0.0, high=0.7),
         }
     )
 

@@ -49,7 +49,7 @@ CURVES = ("start", "baseline", "bootstrapped")  # whose loss is watched
 KEPT = {"baseline": 1.0, "bootstrapped": 0.0}
 NOISE = NoiseConfig(
     identity=0.2, expression=0.7, albedo=0.4, rotation=4.0, crop_scale=0.03, crop_shift=0.02,
-    illumination=0.2,
+    illumination=0.3,
 )  # fmt: skip
 _BATCH = 32
 _DRAWN = 2048  # codes by which the plain loss is balanced
@@ -77,7 +77,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size(64, 4096, 512, 128, 8, 125, 8, 1536),
+    "small": Size(64, 4096, 512, 128, 8, 125, 16, 1536),
     "full": Size(96, 20480, 5120, 1000, 20, 300, 8, 5120),
 }
 

@@ -59,7 +59,8 @@ class Report:
 
     def results(self) -> dict[str, float]:
         """Flat names to means: "hausdorff_mm.bootstrapped", "hausdorff_mm.ratio", "narrow_...",
-        "photos_..." and "model_space_loss.bootstrapped.iteration_1000" """
+        "photos_..." and "model_space_loss.bootstrapped.iteration_1000"; and how many predictions,
+        "faces_out_of_picture", have no photometric error and are left out of its means."""
         flat = {}
         for prefix, networks in (
             ("", self.wide),
@@ -74,6 +75,9 @@ class Report:
         for network, curve in self.curves.items():
             for iteration, loss in curve:
                 flat[f"model_space_loss.{network}.iteration_{iteration}"] = loss
+        flat["faces_out_of_picture"] = sum(
+            int(np.isnan(errors["photometric_l1"]).sum()) for errors in self.wide.values()
+        )
         return {name: round(value, 5) for name, value in flat.items()}
 
     def tables(self) -> str:
@@ -93,6 +97,8 @@ class Report:
                 paper = f"{before} -> {after}: {after / before:.2f}"
             cells += [f"{found[f'{measure}.ratio']:.2f}", paper]
             lines.append(f"| {TITLES[measure]} | " + " | ".join(cells) + " |")
+        if found["faces_out_of_picture"]:
+            lines += ["", f"{found['faces_out_of_picture']} faces were put outside their pictures."]
         lines += ["", "| iteration | model-space loss, baseline | bootstrapped |", "|--:|--:|--:|"]
         pairs = zip(self.curves["baseline"], self.curves["bootstrapped"], strict=True)
         lines += [f"| {step} | {one:.2f} | {other:.2f} |" for (step, one), (_, other) in pairs]
