@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfface.config import Config, Normal, load_config
+import tfface.train
+from tfface.config import Config, Constant, Normal, load_config
 from tfface.data.corpus import CorpusError, read_corpus, write_corpus
 from tfface.data.face_records import MAPS
 from tfface.data.records import read_records
@@ -138,8 +139,49 @@ def test_a_half_written_corpus_is_not_trained_on(folder, model, decoder, tmp_pat
     half.mkdir()
     for name in ("manifest.json", "part-00001-of-00003.tfrecord"):
         (half / name).write_bytes((folder / name).read_bytes())
+    (half / "part-00000-of-00003.tfrecord").touch()  # as a power cut leaves it
     with pytest.raises(CorpusError, match="half: expected 3 files, got 1: half-written"):
         read_corpus([half], model, decoder)
+
+
+@pytest.mark.slow  # draws the corpus, builds the system
+def test_the_command_line_does_not_train_on_half_a_corpus(
+    folder, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+    file = str(repository / "configs" / "inverse_facenet_quickstart.yaml")
+    changes = [*SMALL, f"data.synthetic.records=[{half}]", f"output={tmp_path / 'run'}"]
+    assert tfface.train.main(["--config", file, *changes]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"{half}: expected 3 files, got 0: half-written" in last
+
+
+@pytest.mark.slow  # draws the corpora
+def test_several_corpora_are_mixed(folder, config, model, decoder, tmp_path: Path) -> None:
+    other = config.model_copy(update={"seed": config.seed + 1})
+    write_corpus(tmp_path / "other", other, model, FACES, 1, (), "png")
+    codes = {}
+    for name, folders in {
+        "one": [folder], "other": [tmp_path / "other"], "both": [folder, tmp_path / "other"]
+    }.items():  # fmt: skip
+        faces, count = read_corpus(folders, model, decoder)
+        codes[name] = np.array([targets["code"] for _, targets in faces])
+        assert len(codes[name]) == count
+    own = [(codes["one"] == code).all(axis=1).any() for code in codes["both"]]
+    assert sum(own) == FACES
+    assert 0 < sum(own[:FACES]) < FACES
+    again, _ = read_corpus([folder, tmp_path / "other"], model, decoder)
+    np.testing.assert_array_equal([t["code"] for _, t in again], codes["both"])
+
+
+def test_faces_of_no_finite_number_are_not_written(config, model, tmp_path: Path) -> None:
+    infinite = config.data.synthetic.model_copy(update={"ambient": Constant(value=1e38)})
+    huge = infinite.model_copy(update={"light_tint": Constant(value=1e3)})
+    data = config.data.model_copy(update={"synthetic": huge})
+    with pytest.raises(CorpusError, match="face 0 has numbers that are not finite"):
+        write_corpus(tmp_path / "x", config.model_copy(update={"data": data}), model, 2)
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"format": "other"}'])
@@ -230,6 +272,8 @@ def test_a_full_disk(repository: Path, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["data.synthetic.yaw={distribution: odd}"], "constant or uniform or normal"),
+        (["data.synthetic.yaw={distribution: uniform, low: 20, high: 10}"], "low, 20"),
+        (["data.synthetic.crop_scale={distribution: normal, deviation: 50}"], "from -1 to 1"),
         (["--faces", "0"], "--faces: expected a whole number from 1 up, got '0'"),
         (["--map", "colour"], "invalid choice: 'colour'"),
         (["face_model.path=/nowhere.h5"], "/nowhere.h5"),

@@ -101,10 +101,10 @@ def not_negative(distribution: AnyScalar) -> AnyScalar:
 
 
 def _within(limit: float) -> Callable[[AnyScalar], AnyScalar]:
-    """Validator of what makes no face beyond -limit and limit."""
+    """Validator of numbers that make no sense beyond -limit and limit."""
 
     def check(distribution: AnyScalar) -> AnyScalar:
-        numbers = distribution.model_dump(exclude={"distribution", "deviation"}).values()
+        numbers = distribution.model_dump(exclude={"distribution"}).values()
         if any(number is not None and abs(number) > limit for number in numbers):
             raise ValueError(f"numbers from {-limit:g} to {limit:g}")
         return distribution

@@ -80,7 +80,7 @@ def write_corpus(
 
     Raises:
         ConfigError: as `FaceSampler`.
-        CorpusError: the folder holds something else.
+        CorpusError: the folder holds something else, or the distributions give no finite face.
         PhotoError: the folder of backgrounds holds no pictures.
         OSError: the folder cannot be written; what is there is whole.
     """
@@ -121,7 +121,7 @@ def write_corpus(
 def read_corpus(
     folders: Sequence[str | Path], model: MorphableModel, decoder: FaceDecoder
 ) -> tuple[tf.data.Dataset, int]:
-    """The faces of corpora, in order.
+    """The faces of a corpus, in order; of several, mixed.
 
     Args:
         folders: That `write_corpus` wrote.
@@ -134,7 +134,7 @@ def read_corpus(
     Raises:
         CorpusError: a folder is not a corpus, is half-written, or was drawn for something else.
     """
-    files, count = [], 0
+    corpora, counts = [], []
     for folder in map(Path, folders):
         manifest = _read_manifest(folder)
         for key, expected in _fits(model, decoder).items():
@@ -142,15 +142,17 @@ def read_corpus(
                 raise CorpusError(
                     f"{folder}: expected faces with {key} {expected}, got {manifest.get(key)}"
                 )
+        count = int(manifest["faces"])
         shards = _files(folder, manifest)
-        there = sum(file.exists() for file in shards)
+        shards = shards[: -(-count // -(-count // len(shards)))]  # those after them are empty
+        there = sum(file.is_file() and file.stat().st_size > 0 for file in shards)
         if there < len(shards):
             raise CorpusError(
                 f"{folder}: expected {len(shards)} files, got {there}: half-written; the command "
                 "that began it goes on with it"
             )
-        files += [str(file) for file in shards]
-        count += int(manifest["faces"])
+        corpora.append(tf.data.TFRecordDataset([str(file) for file in shards]))
+        counts.append(count)
     code = {"code": tf.io.FixedLenFeature([sum(decoder.code_sizes.values())], tf.float32)}
 
     def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -161,8 +163,10 @@ def read_corpus(
         image = tf.ensure_shape(image, [size, size, 3])
         return image, {**targets, "has_code": tf.ones([])}
 
-    records = tf.data.TFRecordDataset(files)
-    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True), count
+    shares = [number / sum(counts) for number in counts]
+    records = tf.data.Dataset.sample_from_datasets(corpora, shares, seed=0)
+    faces = records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return faces, sum(counts)
 
 
 def _fits(model: MorphableModel, decoder: FaceDecoder) -> dict[str, Any]:
@@ -266,6 +270,8 @@ def _drawn(
     faces = faces.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     size = decoder.image_size
     for number, face in enumerate(faces.prefetch(64).as_numpy_iterator(), first):
+        if not np.isfinite(face["code"]).all():
+            raise CorpusError(f"data.synthetic: face {number} has numbers that are not finite")
         record = FaceRecord(
             picture=face["image"],
             margin=1.0,

@@ -113,7 +113,10 @@ def _drawn_faces(
     first: int,
     sampler: CodeSampler | None,
 ) -> tf.data.Dataset:
-    """Endless drawn faces from number `first` on; a corpus is drawn once and shuffled for ever."""
+    """Endless drawn faces from number `first` on; a corpus is shuffled for ever.
+
+    One in memory is drawn once; one on disk is read again in every pass.
+    """
     settings = config.synthetic
     if settings.records:
         faces, count = read_corpus(settings.records, model, decoder)
@@ -124,8 +127,8 @@ def _drawn_faces(
         if settings.corpus is None:
             return faces
         count = settings.corpus
-        faces = faces.take(count).map(lambda image, targets: (_to_bytes(image), targets))
-    faces = shuffled_passes(faces.cache(), min(count, _SHUFFLE_BUFFER), seed).skip(first)
+        faces = faces.take(count).map(lambda image, targets: (_to_bytes(image), targets)).cache()
+    faces = shuffled_passes(faces, min(count, _SHUFFLE_BUFFER), seed).skip(first)
     return faces.map(lambda image, targets: (_to_floats(image), targets))
 
 
