@@ -173,6 +173,11 @@ def test_histograms_show_one_kind_of_number_each(system) -> None:
     np.testing.assert_array_equal(shown["expression_mode_2"], 2.0)
     np.testing.assert_array_equal(shown["illumination_green"], 2.0)
     assert shown["expression"].shape == (5, 64)
+    light = codes[:, system.layout.parts["illumination"].slice]
+    light[:, 3 * 3 : 3 * 3 + 3] = 0.5  # along x, in every channel
+    shown = histograms(codes, system.layout)
+    np.testing.assert_array_equal(shown["illumination_x"], 0.5)
+    np.testing.assert_array_equal(shown["illumination_z"], 0.0)
 
 
 class _Known(keras.layers.Layer):

@@ -60,6 +60,7 @@ class Bootstrapping:
     def _batches(self, number: int, first_step: int) -> tf.data.Dataset:
         """The corpus of a round, from a step of the round on."""
         file = self.folder / "rounds" / f"round-{number:02d}.npz"
+        begun = file.exists()  # and logged
         codes = self._read_codes(file) if first_step else self._predict_codes(file)
         sampler: CodeSampler = CodeNeighbourhood(
             codes, self.system.layout, self.system.focal_length, self.settings.noise
@@ -70,7 +71,7 @@ class Bootstrapping:
         synthetic = self.config.data.synthetic.model_copy(update=corpus)
         data = self.config.data.model_copy(update={"synthetic": synthetic, "records": []})
         seed = self.config.seed + 10_007 * number
-        if self.chief and first_step == 0:
+        if self.chief and not begun:
             if number == 1:
                 before = self._codes_of(self.initial, self.config.seed)
                 self._log(0, {"corpus": before})
@@ -118,7 +119,8 @@ def histograms(codes: np.ndarray, layout: CodeLayout) -> dict[str, np.ndarray]:
     """What is shown of `[M, N]` codes: name -> `[M, ...]` numbers of one kind.
 
     Of identity, expression and albedo all coefficients together and each of the first modes; of
-    the other parts the components, rotations in degrees, of light the ambient one of each channel.
+    the other parts the components, rotations in degrees, of light the ambient one of each channel
+    and, white, those that change along x, y and z.
     """
     parts = {name: codes[:, part.slice] for name, part in layout.parts.items()}
     shown = {name: parts[name] for name in ("identity", "expression", "albedo")}
@@ -133,7 +135,8 @@ def histograms(codes: np.ndarray, layout: CodeLayout) -> dict[str, np.ndarray]:
     for name, names in components.items():
         unit = 180 / np.pi if name == "rotation" else 1.0
         shown |= {f"{name}_{n}": unit * parts[name][:, i] for i, n in enumerate(names)}
-    return shown
+    light = parts["illumination"].reshape(len(codes), -1, 3).mean(axis=-1)
+    return shown | {f"illumination_{axis}": light[:, i] for i, axis in enumerate("yzx", start=1)}
 
 
 def _save(path: Path, codes: np.ndarray) -> None:

@@ -230,6 +230,7 @@ def _fit(
                 folder.logs / "pictures",
                 folder.pictures,
                 training.image_every_epochs,
+                stages[-1].end,
             ),
         ]
     for stage in stages:

@@ -23,18 +23,21 @@ class FacePictures(keras.callbacks.Callback):
         logs: Folder of the TensorBoard summaries.
         pictures: Folder of the PNG files.
         every: Epochs between two pictures.
+        last: The epoch that is shown in any case, the run's last.
     """
 
-    def __init__(self, images: np.ndarray, logs: Path, pictures: Path, every: int = 1) -> None:
+    def __init__(
+        self, images: np.ndarray, logs: Path, pictures: Path, every: int, last: int
+    ) -> None:
         super().__init__()
-        self.images, self.pictures, self.every = images, pictures, every
+        self.images, self.pictures, self.every, self.last = images, pictures, every, last
         self.logs = logs
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.writer = tf.summary.create_file_writer(str(self.logs))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+        if (epoch + 1) % self.every and epoch + 1 != self.last:
             return
         grid = image_grid(self.model.render(self.images))
         png = tf.io.encode_png(np.round(255.0 * grid).astype(np.uint8))
