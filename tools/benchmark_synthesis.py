@@ -20,14 +20,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
 from tfface.command_line import fail, load_tensorflow_quietly, whole_number
-
-if TYPE_CHECKING:
-    from tfface.config import InverseFaceNetConfig
+from tfface.config import InverseFaceNetConfig, load_config
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "inverse_facenet.yaml"
 
@@ -64,8 +62,10 @@ def main() -> int:
         return fail("benchmark_synthesis", error)
     load_tensorflow_quietly()
     size = SIZES[options.size]
+    config = load_config(CONFIG, [f"seed={options.seed}"])
+    assert isinstance(config, InverseFaceNetConfig)
     try:
-        results = measure(size, options.seed)
+        results = measure(config, size)
     except OSError as error:  # the corpus on disk did not fit
         return fail("benchmark_synthesis", error)
     print("| faces come from | faces a second | step, ms | of it waiting, % |")
@@ -76,32 +76,30 @@ def main() -> int:
         print(f"| {title} | | {step:.0f} | {wait:.1f} |")
     configuration = {"size": options.size, **asdict(size), "seed": options.seed}
     configuration["cores"] = len(os.sched_getaffinity(0))
-    for file, content in (("results", results), ("configuration", configuration)):
-        text = json.dumps(content, indent=1, sort_keys=True)
-        (options.output / f"{file}.json").write_text(text + "\n")
+    configuration["config"] = config.model_dump()
+    try:
+        for file, content in (("results", results), ("configuration", configuration)):
+            text = json.dumps(content, indent=1, sort_keys=True)
+            (options.output / f"{file}.json").write_text(text + "\n")
+    except OSError as error:
+        return fail("benchmark_synthesis", error)
     return 0
 
 
-def measure(size: Size, seed: int) -> dict[str, float]:
+def measure(config: InverseFaceNetConfig, size: Size) -> dict[str, float]:
     """Faces a second, and step time and waiting share of each source of faces."""
     import tensorflow as tf
 
-    from tfface.config import InverseFaceNetConfig, load_config
     from tfface.data.corpus import write_corpus
-    from tfface.data.synthetic import synthetic_faces
     from tfface.systems import build_system
     from tfface.systems.code_regressor import CodeRegressor
 
-    config = load_config(CONFIG, [f"seed={seed}"])
-    assert isinstance(config, InverseFaceNetConfig)
     system = build_system(config)
     assert isinstance(system, CodeRegressor)
     batch_size = config.training.batch_size
     system.compile(optimizer=system.make_optimizer(config))
     step = tf.function(system.train_step)
-    faces = synthetic_faces(
-        system.morphable_model, system.decoder, config.data.synthetic, seed
-    ).batch(batch_size)
+    faces = system.training_batches(_data(config, {"corpus": None}), batch_size, config.seed)
     total, _ = _timed(iter(faces), size.batches, lambda batch: None, "drawing", _WARM_UP)
     step(next(iter(faces)))  # compiles
     results = {"faces_per_second": size.batches * batch_size / total}
@@ -116,7 +114,7 @@ def measure(size: Size, seed: int) -> dict[str, float]:
             "disk": (size.steps, _WARM_UP, {"records": [folder]}),
         }
         for name, (count, skipped, source) in sources.items():
-            batches = system.training_batches(_data(config, source), batch_size, seed)
+            batches = system.training_batches(_data(config, source), batch_size, config.seed)
             total, waiting = _timed(iter(batches), count, step, name, skipped)
             results[f"step_ms.{name}"] = 1000 * total / count
             results[f"waiting_percent.{name}"] = 100 * waiting / total

@@ -7,8 +7,8 @@ A narrow training corpus, wider ones without labels: the baseline and the bootst
 the wide test corpus, and the model-space loss beside a plain one. Then, where they are (the folder
 `TFFACE_SHARED`, by default `../shared`), held-out photos with the shipped model, the one before
 bootstrapping (`--before`, an export of the first stage) and MoFA. Prints Markdown tables and
-writes DIR/results.json, loss.png, faces.png and configuration.json. `small` takes about half an
-hour on two cores; a run that was stopped goes on where it was.
+writes DIR/results.json, loss.png, faces.png and configuration.json. `small` takes about twenty
+minutes on two cores; a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
     except OSError as error:
         return fail("reproduce_inverse_facenet", error)
     load_tensorflow_quietly()
-    from inverse_facenet_evaluation.experiment import NETWORKS, SIZES, Experiment
+    from inverse_facenet_evaluation.experiment import CORPORA, NETWORKS, SIZES, Experiment
     from inverse_facenet_evaluation.photos import evaluate_photos, load_models
     from inverse_facenet_evaluation.report import Report, draw_faces
     from mofa_evaluation.photos import held_out_photos
@@ -56,10 +56,10 @@ def main() -> int:
     shared = Path(os.environ.get("TFFACE_SHARED", SHARED))
     photos = held_out_photos(shared / "photos")
     try:
-        models = load_models(folders) if photos else {}
+        models = load_models(folders)
         experiment = Experiment(size, options.output, options.seed)
         report = Report(**experiment.run())
-        if models:
+        if photos:
             report.photos = evaluate_photos(models, photos)
         print(report.tables())
         if not photos:
@@ -69,7 +69,9 @@ def main() -> int:
         truth = experiment.truth("test")
         draw_faces(experiment, truth, networks, options.output / "faces.png")
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
+        configuration["corpora"] = {n: experiment.corpus_config(n).model_dump() for n in CORPORA}
         configuration["runs"] = {name: experiment.config(name).model_dump() for name in NETWORKS}
+        configuration["models"] = {name: str(path) for name, path in folders.items()}
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
     except (*USER_ERRORS, ModelError) as error:

@@ -1,5 +1,6 @@
 """The experiment on bootstrapping: its corpora, its measure, its report."""
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -12,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.fake_export import IMAGE_SIZE, write_fake_export
-from tfface.config import InverseFaceNetLossesConfig, SyntheticConfig
+from tfface.config import ConfigError, InverseFaceNetLossesConfig, SyntheticConfig
 from tfface.data.code_samplers import FaceSampler
 from tfface.exported_model import ModelError
 from tfface.files import write_text
@@ -73,6 +74,7 @@ def test_the_whole_experiment_with_trainings_that_learn_nothing(
     def train(config, resume, callbacks):
         folder = RunFolder(Path(config.output))
         folder.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text(folder.config, config.to_yaml())
         shutil.copytree(exported, folder.export)
         for measure in callbacks:
             write_text(measure.file, json.dumps([[10, 2.0], [20, 1.0]]))
@@ -81,7 +83,7 @@ def test_the_whole_experiment_with_trainings_that_learn_nothing(
     monkeypatch.setitem(experiment.SIZES, "small", tiny)
     monkeypatch.setattr(experiment, "train", train)
     monkeypatch.setenv("TFFACE_SHARED", str(tmp_path / "nowhere"))
-    monkeypatch.setattr("tfface.shipped_model_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("tfface.shipped_model_path", lambda name: exported)
     output = tmp_path / "out"
     monkeypatch.setattr(sys, "argv", ["reproduce_inverse_facenet.py", "--output", str(output)])
     assert reproduce_inverse_facenet.main() == 0
@@ -95,6 +97,13 @@ def test_the_whole_experiment_with_trainings_that_learn_nothing(
     assert columns == 5  # input, three networks, truth
     configuration = json.loads((output / "configuration.json").read_text())
     assert configuration["runs"]["baseline"]["bootstrapping"]["kept"] == 1.0
+    assert configuration["corpora"]["test"]["data"]["synthetic"]["expression"]["bias"]
+    # Another size in the same folder would mix networks.
+    longer = dataclasses.replace(tiny, rounds=3)
+    with pytest.raises(ConfigError, match="holds runs of other sizes"):
+        experiment.Experiment(longer, output, 1).run()
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--model", str(tmp_path / "nowhere")])
+    assert reproduce_inverse_facenet.main() == 2
 
 
 @pytest.mark.slow  # builds the system
@@ -147,7 +156,7 @@ def test_the_report_compares_with_the_baseline(tools, tmp_path):
     report.photos = {"after": {"landmark_nme": np.array([0.1, 0.3])}}
     table = report.tables()
     assert "| photometric L1, of 255 | 5.00 | 4.00 | 3.00 | 0.75 | 16.74 -> 12.11: 0.72 |" in table
-    assert "\n1 faces were put outside their pictures.\n" in table
+    assert "\nPredictions that lie outside their pictures, of all networks: 1.\n" in table
     assert "| mean vertex distance after scaling, mm | 1.00 | 2.00 |" in table
     assert "| 20 | 4.50 | 2.00 |" in table
     assert "| landmark error / outer eye corner distance | 0.200 |" in table

@@ -22,6 +22,7 @@ from inverse_facenet_evaluation.loss_curve import MeasureLoss, read_curve
 from tfface.code import CodeLayout
 from tfface.config import (
     BootstrappingConfig,
+    ConfigError,
     DataConfig,
     FaceModelConfig,
     InverseFaceNetConfig,
@@ -30,6 +31,7 @@ from tfface.config import (
     NoiseConfig,
     OptimizerConfig,
     TrainingConfig,
+    load_config,
 )
 from tfface.data.code_samplers import FaceSampler
 from tfface.data.corpus import write_corpus
@@ -44,6 +46,7 @@ from tfface.systems.code_regressor import compared_vertices
 from tfface.training.run import RunFolder, train
 
 NETWORKS = ("start", "baseline", "bootstrapped", "plain_parameters")
+CORPORA = ("unlabelled", "test", "narrow_test")
 CURVES = ("start", "baseline", "bootstrapped")  # whose loss is watched
 # The part of each round's faces that is drawn from the narrow distribution.
 KEPT = {"baseline": 1.0, "bootstrapped": 0.0}
@@ -77,8 +80,8 @@ class Size:
 
 
 SIZES = {
-    "small": Size(64, 4096, 512, 128, 8, 125, 16, 1536),
-    "full": Size(96, 20480, 5120, 1000, 20, 300, 8, 5120),
+    "small": Size(64, 4096, 512, 128, 10, 100, 10, 1280),
+    "full": Size(96, 16384, 2048, 500, 12, 250, 16, 4096),
 }
 
 
@@ -100,14 +103,9 @@ class Experiment:
 
     def run(self) -> dict[str, Any]:
         """Draws, trains and measures all; returns the arguments of `Report`, without photos."""
-        corpora = {
-            "unlabelled": (self.size.unlabelled, wide(self.model)),
-            "test": (self.size.test, wide(self.model)),
-            "narrow_test": (self.size.test, narrow()),
-        }
-        for number, (name, (faces, settings)) in enumerate(corpora.items(), start=1):
-            changes = {"seed": self.seed + 101 * number, "data": DataConfig(synthetic=settings)}
-            config = self.config("start").model_copy(update=changes)
+        sizes = dict.fromkeys(CORPORA, self.size.test) | {"unlabelled": self.size.unlabelled}
+        for name, faces in sizes.items():
+            config = self.corpus_config(name)
             write_corpus(self._corpus(name), config, self.model, faces, encoding="png")
         truth, narrow_truth = self.truth("test"), self.truth("narrow_test")
         for name in NETWORKS:
@@ -116,6 +114,10 @@ class Experiment:
             measures = [MeasureLoss(truth, self._curve(name))] if name in CURVES else []
             if not self.export(name).exists():
                 train(self.config(name), True, measures)
+            elif load_config(self._run(name).config) != self.config(name):
+                raise ConfigError(
+                    f"{self.folder}: holds runs of other sizes; choose another folder"
+                )
         on_wide, on_narrow = ("start", *KEPT), ("start", "plain_parameters")
         return {
             "wide": {name: self.measure(name, truth) for name in on_wide},
@@ -166,6 +168,15 @@ class Experiment:
             for measure, values in batch.items():
                 errors.setdefault(measure, []).append(np.asarray(values))
         return {measure: np.concatenate(values) for measure, values in errors.items()}
+
+    def corpus_config(self, name: str) -> InverseFaceNetConfig:
+        """The configuration of a corpus."""
+        settings = narrow() if name == "narrow_test" else wide(self.model)
+        changes = {
+            "seed": self.seed + 101 * (1 + CORPORA.index(name)),
+            "data": DataConfig(synthetic=settings),
+        }
+        return self.config("start").model_copy(update=changes)
 
     def config(self, name: str) -> InverseFaceNetConfig:
         """The configuration of a training."""

@@ -98,7 +98,8 @@ class Report:
             cells += [f"{found[f'{measure}.ratio']:.2f}", paper]
             lines.append(f"| {TITLES[measure]} | " + " | ".join(cells) + " |")
         if found["faces_out_of_picture"]:
-            lines += ["", f"{found['faces_out_of_picture']} faces were put outside their pictures."]
+            count = found["faces_out_of_picture"]
+            lines += ["", f"Predictions that lie outside their pictures, of all networks: {count}."]
         lines += ["", "| iteration | model-space loss, baseline | bootstrapped |", "|--:|--:|--:|"]
         pairs = zip(self.curves["baseline"], self.curves["bootstrapped"], strict=True)
         lines += [f"| {step} | {one:.2f} | {other:.2f} |" for (step, one), (_, other) in pairs]
