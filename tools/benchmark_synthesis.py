@@ -32,14 +32,13 @@ CONFIG = Path(__file__).resolve().parent.parent / "configs" / "inverse_facenet.y
 
 @dataclass(frozen=True)
 class Size:
-    """Batches drawn, training steps measured, and steps of a round of bootstrapping."""
+    """Batches drawn and training steps measured; of bootstrapping a whole round is."""
 
     batches: int
     steps: int
-    round_steps: int
 
 
-SIZES = {"small": Size(20, 30, 80), "full": Size(100, 200, 320)}
+SIZES = {"small": Size(20, 30), "full": Size(100, 200)}
 _WARM_UP = 3  # batches that are not measured
 TITLES = {
     "stream": "drawn as training goes",
@@ -103,14 +102,14 @@ def measure(config: InverseFaceNetConfig, size: Size) -> dict[str, float]:
     total, _ = _timed(iter(faces), size.batches, lambda batch: None, "drawing", _WARM_UP)
     step(next(iter(faces)))  # compiles
     results = {"faces_per_second": size.batches * batch_size / total}
-    settings, steps = config.bootstrapping, config.training.steps_per_epoch
-    round_faces = settings.faces * size.round_steps // (settings.epochs * steps)
+    corpus = config.bootstrapping.faces
+    round_steps = config.bootstrapping.epochs * config.training.steps_per_epoch
     with tempfile.TemporaryDirectory() as folder:
-        write_corpus(folder, config, system.morphable_model, round_faces)
+        write_corpus(folder, config, system.morphable_model, corpus)
         sources: dict[str, tuple[int, int, dict[str, Any]]] = {
             "stream": (size.steps, _WARM_UP, {"corpus": None}),
-            "round": (size.round_steps, 0, {"corpus": round_faces}),
-            "memory": (size.steps, round_faces // batch_size, {"corpus": round_faces}),
+            "round": (round_steps, 0, {"corpus": corpus}),
+            "memory": (size.steps, corpus // batch_size, {"corpus": corpus}),
             "disk": (size.steps, _WARM_UP, {"records": [folder]}),
         }
         for name, (count, skipped, source) in sources.items():
