@@ -7,8 +7,8 @@ A narrow training corpus, wider ones without labels: the baseline and the bootst
 the wide test corpus, and the model-space loss beside a plain one. Then, where they are (the folder
 `TFFACE_SHARED`, by default `../shared`), held-out photos with the shipped model, the one before
 bootstrapping (`--before`, an export of the first stage) and MoFA. Prints Markdown tables and
-writes DIR/results.json, loss.png, faces.png and configuration.json. `small` takes less than
-twenty minutes on two cores, `full` twice as long; a run that was stopped goes on where it was.
+writes DIR/results.json, loss.png, faces.png and configuration.json. A run that was
+stopped goes on where it was.
 """
 
 from __future__ import annotations

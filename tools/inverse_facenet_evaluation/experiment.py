@@ -22,6 +22,7 @@ from inverse_facenet_evaluation.loss_curve import MeasureLoss, read_curve
 from tfface.code import CodeLayout
 from tfface.config import (
     BootstrappingConfig,
+    Config,
     ConfigError,
     DataConfig,
     FaceModelConfig,
@@ -114,10 +115,8 @@ class Experiment:
             measures = [MeasureLoss(truth, self._curve(name))] if name in CURVES else []
             if not self.export(name).exists():
                 train(self.config(name), True, measures)
-            elif load_config(self._run(name).config) != self.config(name):
-                raise ConfigError(
-                    f"{self.folder}: holds runs of other sizes; choose another folder"
-                )
+            elif _settings(load_config(self._run(name).config)) != _settings(self.config(name)):
+                raise ConfigError(f"{self.folder}: holds other runs; choose another folder")
         on_wide, on_narrow = ("start", *KEPT), ("start", "plain_parameters")
         return {
             "wide": {name: self.measure(name, truth) for name in on_wide},
@@ -260,3 +259,10 @@ class Experiment:
 
     def _curve(self, name: str) -> Path:
         return self.folder / f"loss_{name}.json"
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """What makes a run another one: not where it lies, nor weights that sums of floats gave."""
+    return config.model_dump(
+        exclude={"output": True, "losses": True, "bootstrapping": {"records": True}}
+    )
