@@ -11,11 +11,18 @@ from tests.encoders.caffe_files import convolve, normalize_response
 from tests.gpu_kernels import assert_gpu_kernels
 from tfface.encoders import ENCODERS, build_encoder
 from tfface.encoders.caffe_layers import convolution
+from tfface.encoders.l2_pooling import L2Pooling
 from tfface.encoders.local_response_normalization import LocalResponseNormalization
 from tfface.systems.export import _convert_to_tflite, _run_tflite
 
-SMALL = {"compact": 32, "alexnet": 67, "vgg_face": 32}
-WIDTHS = {"compact": 384, "alexnet": 4096, "vgg_face": 4096}
+SMALL = {"compact": 32, "alexnet": 67, "vgg_face": 32, "facenet": 64, "recognition_resnet": 103}
+WIDTHS = {
+    "compact": 384,
+    "alexnet": 4096,
+    "vgg_face": 4096,
+    "facenet": 1024,
+    "recognition_resnet": 128,
+}
 
 
 @pytest.fixture(scope="module", params=list(ENCODERS))
@@ -52,6 +59,36 @@ def test_alexnet_has_krizhevskys_parameters(monkeypatch):
     assert build_encoder("alexnet", 227).count_params() == 60_965_224 - 37_752_832 - 16_781_312 - (
         4_097_000
     )
+
+
+def test_facenet_has_the_parameters_of_its_table():
+    """Thousands of parameters and side of the map, Schroff et al. 2015, table 2 (NN2)."""
+    network = build_encoder("facenet", 224)
+    table = {
+        "conv1": (9, 112), "inception2": (115, 56), "3a": (164, 28), "3b": (228, 28),
+        "3c": (398, 14), "4a": (545, 14), "4b": (595, 14), "4c": (654, 14), "4d": (722, 14),
+        "4e": (717, 7), "5a": (1600, 7), "5b": (1600, 7),
+    }  # fmt: skip
+    for name, (thousands, side) in table.items():
+        layers = [x for x in network.layers if x.name.startswith((name, f"inception{name}"))]
+        kernels = sum(np.prod(x.kernel.shape) for x in layers if x.weights)
+        assert kernels / 1000 == pytest.approx(thousands, rel=0.05), name
+        assert layers[-1].output.shape[1] == side, name
+    embedding = build_encoder("facenet", 224, embedding=True)
+    assert embedding.count_params() == pytest.approx(7.5e6, rel=0.02)
+
+
+def test_facenets_embedding_has_unit_length():
+    embedded = build_encoder("facenet", 64, embedding=True)(np.ones((2, 64, 64, 3)))
+    np.testing.assert_allclose(np.linalg.norm(embedded, axis=-1), 1.0, rtol=1e-5)
+
+
+def test_l2_pooling_is_the_root_of_the_mean_square():
+    pixels = np.random.default_rng(0).standard_normal((1, 3, 3, 2)).astype(np.float32)
+    pooled = np.asarray(L2Pooling(3)(pixels))
+    np.testing.assert_allclose(pooled[0, 1, 1], np.sqrt((pixels**2).mean((0, 1, 2))), rtol=1e-5)
+    corner = np.sqrt((pixels[:, :2, :2] ** 2).mean((0, 1, 2)))  # what is padded does not count
+    np.testing.assert_allclose(pooled[0, 0, 0], corner, rtol=1e-5)
 
 
 def test_compact_is_small():

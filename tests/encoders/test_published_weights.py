@@ -144,11 +144,13 @@ def test_code_in_a_pickle_is_not_run(tmp_path, encoders):
 
 
 def test_other_files_and_encoders(tmp_path, encoders):
-    with pytest.raises(WeightsError, match="expected one of .caffemodel, .npy, .mat, got '.h5'"):
+    with pytest.raises(WeightsError, match="expected one of .caffemodel, .npy, .mat, .dat, got"):
         load_published_weights(encoders["alexnet"], tmp_path / "weights.h5")
     with pytest.raises(FileNotFoundError):
         load_published_weights(encoders["alexnet"], tmp_path / "none.caffemodel")
     with pytest.raises(FileNotFoundError):
         load_published_weights(encoders["vgg_face"], tmp_path / "none.mat")
-    with pytest.raises(WeightsError, match="alexnet and vgg_face, not for compact"):
+    with pytest.raises(
+        WeightsError, match="alexnet, vgg_face, recognition_resnet, not for compact"
+    ):
         load_published_weights(build_encoder("compact", 32), tmp_path / "x.caffemodel")

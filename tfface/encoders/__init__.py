@@ -10,7 +10,9 @@ import keras
 from tfface.encoders.alexnet import alexnet_encoder
 from tfface.encoders.compact import compact_encoder
 from tfface.encoders.errors import WeightsError
+from tfface.encoders.facenet import facenet_encoder
 from tfface.encoders.published_weights import load_published_weights
+from tfface.encoders.recognition_resnet import recognition_resnet_encoder
 from tfface.encoders.vgg_face import vgg_face_encoder
 
 __all__ = ["ENCODERS", "WeightsError", "build_encoder", "load_published_weights"]
@@ -19,6 +21,8 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "compact": compact_encoder,
     "alexnet": alexnet_encoder,
     "vgg_face": vgg_face_encoder,
+    "facenet": facenet_encoder,
+    "recognition_resnet": recognition_resnet_encoder,
 }
 
 

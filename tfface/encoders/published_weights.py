@@ -11,14 +11,14 @@ import numpy as np
 from tfface.encoders.errors import WeightsError
 from tfface.encoders.weight_files import PublishedWeights, read_weight_file
 
-PUBLISHED = ("alexnet", "vgg_face")
+PUBLISHED = ("alexnet", "vgg_face", "recognition_resnet")
 
 
 def load_published_weights(encoder: keras.Model, path: str | Path) -> None:
-    """Loads published AlexNet or VGG-Face weights into an encoder; all of them, or none.
+    """Loads published weights into an encoder; all of them, or none.
 
     Args:
-        encoder: Of `build_encoder("alexnet", ...)` or `build_encoder("vgg_face", ...)`.
+        encoder: Of `build_encoder`, one of `PUBLISHED`.
         path: The user's file; see `read_weight_file`. Its classifier is left out.
 
     Raises:
@@ -27,7 +27,7 @@ def load_published_weights(encoder: keras.Model, path: str | Path) -> None:
             layer is missing or has another shape; naming file, layer, and both shapes.
     """
     if encoder.name not in PUBLISHED:
-        names = " and ".join(PUBLISHED)
+        names = ", ".join(PUBLISHED)
         raise WeightsError(f"{path}: weights are published for {names}, not for {encoder.name}")
     file = read_weight_file(path)
     values: list[tuple[keras.Variable, np.ndarray]] = []
@@ -61,8 +61,9 @@ def _kernel_shape(
     kernel = group[0].kernel.shape
     if len(kernel) == 4:
         return (*kernel[:3], kernel[3] * len(group))
-    flattened = encoder.get_layer("flatten").input.shape[1:]
-    return (*flattened, kernel[1]) if name == "fc6" else (1, 1, *kernel)
+    if name != "fc6":
+        return (1, 1, *kernel)
+    return (*encoder.get_layer("flatten").input.shape[1:], kernel[1])
 
 
 def _arrays(

@@ -1,4 +1,4 @@
-"""The files in which AlexNet and VGG-Face are published, read into one form."""
+"""The files in which networks are published, read into one form."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import scipy.io
 
 from tfface.encoders.caffemodel import read_caffemodel
+from tfface.encoders.dlib_file import read_dlib_network
 from tfface.encoders.errors import WeightsError
 from tfface.morphable.model import FaceModelError
 from tfface.morphable.readers.restricted_pickle import ALLOWED, Array, as_array
@@ -33,19 +34,27 @@ class PublishedWeights:
 
 
 def read_weight_file(path: str | Path) -> PublishedWeights:
-    """Reads `.caffemodel` (Caffe), `.npy` (a dict of kernels and biases) or `.mat` (MatConvNet).
+    """Reads the files of a network's authors.
+
+    These are `.caffemodel` (Caffe), `.npy` (a dict of kernels and biases), `.mat` (MatConvNet) and
+    `.dat` (dlib).
 
     No code that a file may hold is run.
 
     Args:
         path: The user's file, such as bvlc_alexnet.caffemodel, bvlc_alexnet.npy,
-            VGG_FACE.caffemodel or vgg_face.mat.
+            VGG_FACE.caffemodel, vgg_face.mat or dlib_face_recognition_resnet_model_v1.dat.
 
     Raises:
         OSError: if it cannot be read.
         WeightsError: naming the file, what was expected and what was found.
     """
-    readers = {".caffemodel": _read_caffe, ".npy": _read_npy, ".mat": _read_matconvnet}
+    readers = {
+        ".caffemodel": _read_caffe,
+        ".npy": _read_npy,
+        ".mat": _read_matconvnet,
+        ".dat": _read_dlib,
+    }
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise WeightsError(f"{path}: expected one of {', '.join(readers)}, got '{suffix}'")
@@ -59,6 +68,10 @@ def _read_caffe(path: Path) -> PublishedWeights:
         if len(blobs) == 2
     }
     return PublishedWeights(layers, channels_first=True, bgr=True)
+
+
+def _read_dlib(path: Path) -> PublishedWeights:
+    return PublishedWeights(read_dlib_network(path), channels_first=True, bgr=False)
 
 
 class _ArraysOnly(pickle.Unpickler):
