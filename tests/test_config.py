@@ -50,10 +50,25 @@ def test_every_system_has_its_own_sections(file: Path) -> None:
     assert config.losses.identity == 2
 
 
+@pytest.mark.parametrize(
+    ("system", "instead"),
+    [("inverse_facenet", "bootstrapping"), ("identity_regression", "unsupervised")],
+)
 @pytest.mark.parametrize("key", ["records", "validation_records"])
-def test_photos_cannot_teach_codes(file: Path, key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"data: expected no {key}.*bootstrapping\.records"):
-        load_config(file, ["system=inverse_facenet", f"data.{key}=[photos]"])
+def test_photos_cannot_teach_codes(file: Path, key: str, system: str, instead: str) -> None:
+    with pytest.raises(ConfigError, match=rf"data: expected no {key}.*{instead}\.records"):
+        load_config(file, [f"system={system}", f"data.{key}=[photos]"])
+
+
+def test_identity_regression_draws_its_faces_and_wants_a_network_that_has_learned(
+    file: Path,
+) -> None:
+    system = "system=identity_regression"
+    with pytest.raises(ConfigError, match=r"data: expected no synthetic\.records"):
+        load_config(file, [system, "data.synthetic.records=[corpus]"])
+    with pytest.raises(ConfigError, match=r"model\.weights: expected a file"):
+        load_config(file, [system, "model.encoder=facenet"])
+    assert load_config(file, [system, "model.encoder=facenet", "model.weights=mine.h5"])
 
 
 def test_rounds_of_bootstrapping_want_photos(file: Path) -> None:

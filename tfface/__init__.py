@@ -26,6 +26,8 @@ Pixels
 Crops
     A square of S pixels; its camera has the focal length 4.5 S and the principal point (S/2, S/2).
     On the whole photo that is 4.5 times the side of the crop box, and the centre of the box.
+    Recognition networks see chips instead: turned and scaled so that the corners of the eyes and
+    the nose's base lie where dlib puts them (`tfface.rendering.chip_alignment`).
 Colour
     RGB, sRGB-encoded; albedo, light and shading live in those same values, as in the papers. Code
     that works in linear light converts at its border and says so.
@@ -57,6 +59,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
     "load_config": ("tfface.config", "load_config"),
     "load_face_model": ("tfface.morphable.load", "load_face_model"),
     "reconstruct": ("tfface.reconstruct", None),
+    "reconstruct_together": ("tfface.reconstruct", "reconstruct_together"),
 }
 
 __all__ = ["__version__", "shipped_model_path", *_LAZY]

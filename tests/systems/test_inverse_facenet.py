@@ -25,6 +25,8 @@ from tfface.systems.bootstrapping import histograms
 from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.training import run
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_inverse_facenet")]
+
 SIZE = 64
 
 
@@ -122,7 +124,6 @@ def bootstrapped(config: InverseFaceNetConfig, without_export: None) -> list[dic
     return run.train(config, resume=True)
 
 
-@pytest.mark.slow
 def test_a_run_goes_through_its_rounds(config, bootstrapped) -> None:
     assert [epoch["epoch"] for epoch in bootstrapped] == [1, 2, 3, 4, 5]
     rounds = sorted((Path(config.output) / "rounds").iterdir())
@@ -131,7 +132,6 @@ def test_a_run_goes_through_its_rounds(config, bootstrapped) -> None:
         assert np.load(path)["codes"].shape == (24, 257)
 
 
-@pytest.mark.slow
 def test_tensorboard_shows_the_corpus_of_every_round(config, bootstrapped) -> None:
     events = EventAccumulator(
         str(Path(config.output) / "logs" / "rounds"), size_guidance={"tensors": 0}
@@ -142,7 +142,6 @@ def test_tensorboard_shows_the_corpus_of_every_round(config, bootstrapped) -> No
         assert [e.step for e in events.Tensors(f"{part}/photos")] == [1, 2]
 
 
-@pytest.mark.slow
 def test_a_killed_round_is_drawn_again_alike(config, bootstrapped, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(config.output, copy)
@@ -153,7 +152,6 @@ def test_a_killed_round_is_drawn_again_alike(config, bootstrapped, tmp_path: Pat
         np.testing.assert_allclose([epoch[name] for epoch in resumed], expected, rtol=1e-3)
 
 
-@pytest.mark.slow
 def test_a_round_whose_codes_are_lost(config, bootstrapped, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(config.output, copy)
@@ -191,7 +189,6 @@ class _Known(keras.layers.Layer):
         return tf.tile(self.code[None], [tf.shape(images)[0], 1])
 
 
-@pytest.mark.slow
 def test_a_round_draws_what_the_network_sees(model, config, tmp_path: Path) -> None:
     system = InverseFaceNet.of_model(model, SIZE)
     code = np.zeros(system.layout.size, np.float32)

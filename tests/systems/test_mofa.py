@@ -56,6 +56,7 @@ def test_the_truth_has_the_least_loss(system: MoFA, batch) -> None:
     assert truth["photometric"] < 0.3 * untrained["photometric"]
 
 
+@pytest.mark.slow
 def test_photos_without_a_code_are_not_supervised(system: MoFA, batch) -> None:
     images, targets = batch
     unknown = {**targets, "has_code": tf.zeros_like(targets["has_code"])}

@@ -15,6 +15,8 @@ from tfface.config.schema import (
     Config,
     DataConfig,
     FaceModelConfig,
+    IdentityLossesConfig,
+    IdentityRegressionConfig,
     InverseFaceNetConfig,
     InverseFaceNetLossesConfig,
     ModelConfig,
@@ -22,8 +24,10 @@ from tfface.config.schema import (
     MoFALossesConfig,
     NoiseConfig,
     OptimizerConfig,
+    RecognitionModelConfig,
     SyntheticConfig,
     TrainingConfig,
+    UnsupervisedConfig,
 )
 from tfface.config.sections import ConfigError, Section
 
@@ -37,6 +41,8 @@ __all__ = [
     "Constant",
     "DataConfig",
     "FaceModelConfig",
+    "IdentityLossesConfig",
+    "IdentityRegressionConfig",
     "InverseFaceNetConfig",
     "InverseFaceNetLossesConfig",
     "MoFAConfig",
@@ -45,11 +51,13 @@ __all__ = [
     "NoiseConfig",
     "Normal",
     "OptimizerConfig",
+    "RecognitionModelConfig",
     "Samples",
     "Scalar",
     "Section",
     "SyntheticConfig",
     "TrainingConfig",
     "Uniform",
+    "UnsupervisedConfig",
     "load_config",
 ]

@@ -91,6 +91,43 @@ class InverseFaceNetLossesConfig(Section):
     illumination: NotNegative = 200.0
 
 
+class RecognitionModelConfig(Section):
+    """The frozen recognition network, the side of its chips, and the camera that draws them.
+
+    `recognition_resnet` ships with its weights; `facenet` and `vgg_face` want a file of `weights`.
+    """
+
+    encoder: Literal["recognition_resnet", "facenet", "vgg_face"] = "recognition_resnet"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 150
+    weights: Annotated[str | None, Field(validate_default=True)] = None
+    focal_length: Positive = 4.5
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _has_learned(cls, weights: str | None, info: pydantic.ValidationInfo) -> str | None:
+        if weights is None and info.data.get("encoder") != "recognition_resnet":
+            raise ValueError("a file, for only recognition_resnet ships with its weights")
+        return weights
+
+
+class IdentityLossesConfig(Section):
+    """Weights of the terms, equations (2) to (6) of Genova et al.; 0 switches a term off.
+
+    `shape` and `texture` are w_s and w_t of the parameter loss. `views` pictures are drawn of each
+    of the first `faces` photos of a batch; the moments of the batch are those of all of its photos
+    (on several devices, both are those of a device's share). Terms of single faces and views are
+    means here, where the paper sums.
+    """
+
+    shape: NotNegative = 0.4
+    texture: NotNegative = 0.002
+    identity: NotNegative = 1.0
+    batch_distribution: NotNegative = 10.0
+    loopback: NotNegative = 1e-4
+    views: Count = 3
+    faces: Count = 4
+
+
 class SyntheticConfig(Section):
     """How the faces that are drawn from the face model vary: a distribution for each part.
 
@@ -253,6 +290,19 @@ class BootstrappingConfig(Section):
         return rounds
 
 
+class UnsupervisedConfig(Section):
+    """The second stage, after the `training.epochs` on drawn faces alone.
+
+    `epochs` of batches of `training.batch_size` drawn faces and as many photos of `records`, whose
+    labels are not used but for the alignment, from `learning_rate` on. Without records other drawn
+    faces stand for photos.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    epochs: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 1e-4
+
+
 class Config(Section):
     """A whole training run. `output` is the folder it writes, `seed` fixes every draw."""
 
@@ -260,7 +310,7 @@ class Config(Section):
     output: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     face_model: FaceModelConfig = FaceModelConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig | RecognitionModelConfig = ModelConfig()
     losses: Section
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -297,10 +347,7 @@ class InverseFaceNetConfig(Config):
     @pydantic.field_validator("data")
     @classmethod
     def _truth_is_known(cls, data: DataConfig) -> DataConfig:
-        for key in ("records", "validation_records"):
-            if getattr(data, key):
-                raise ValueError(f"no {key}, whose codes are unknown: see bootstrapping.records")
-        return data
+        return _without_photos(data, "bootstrapping.records")
 
     @property
     def record_patterns(self) -> dict[str, list[str]]:
@@ -308,4 +355,39 @@ class InverseFaceNetConfig(Config):
         return {"bootstrapping.records": rounds.records} if rounds.rounds else {}
 
 
-CONFIGS: dict[str, type[Config]] = {"mofa": MoFAConfig, "inverse_facenet": InverseFaceNetConfig}
+class IdentityRegressionConfig(Config):
+    """A run of `tfface.systems.identity_regression`.
+
+    Of `data.synthetic`, `identity`, `expression`, `albedo` and `corpus` (null = 8192) count: poses,
+    lights and backgrounds are those of the paper's renderer (`tfface.systems.face_views`).
+    """
+
+    system: Literal["identity_regression"]
+    model: RecognitionModelConfig = RecognitionModelConfig()
+    losses: IdentityLossesConfig = IdentityLossesConfig()
+    unsupervised: UnsupervisedConfig = UnsupervisedConfig()
+
+    @pydantic.field_validator("data")
+    @classmethod
+    def _faces_are_drawn(cls, data: DataConfig) -> DataConfig:
+        if data.synthetic.records:
+            raise ValueError("no synthetic.records: faces are drawn as chips here")
+        return _without_photos(data, "unsupervised.records")
+
+    @property
+    def record_patterns(self) -> dict[str, list[str]]:
+        return {"unsupervised.records": self.unsupervised.records}
+
+
+def _without_photos(data: DataConfig, instead: str) -> DataConfig:
+    for key in ("records", "validation_records"):
+        if getattr(data, key):
+            raise ValueError(f"no {key}, whose codes are unknown: see {instead}")
+    return data
+
+
+CONFIGS: dict[str, type[Config]] = {
+    "mofa": MoFAConfig,
+    "inverse_facenet": InverseFaceNetConfig,
+    "identity_regression": IdentityRegressionConfig,
+}

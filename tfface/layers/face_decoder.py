@@ -135,6 +135,22 @@ class FaceDecoder(keras.layers.Layer):
             "landmarks": (batch, 68, 2),
         }
 
+    def face(self, parts: Parts) -> dict[str, tf.Tensor]:
+        """The face in model space, without pose and light.
+
+        Args:
+            parts: `identity`, `expression`, `albedo` `[B, K]`.
+
+        Returns:
+            `vertices`, `albedo` `[B, V, 3]` and `landmarks` `[B, 68, 3]`, those of a frontal face.
+        """
+        vertices = self.face_model.vertices(parts["identity"], parts["expression"])
+        return {
+            "vertices": vertices,
+            "albedo": self.face_model.albedo_colours(parts["albedo"]),
+            "landmarks": tf.gather(vertices, self.landmark_vertices, axis=1),
+        }
+
     def landmarks(self, parts: Parts) -> tf.Tensor:
         """The `[B, 68, 2]` landmarks in pixels of the crop; the jaw follows the outline."""
         vertices = self.face_model.vertices(parts["identity"], parts["expression"])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfface.config import Config, ConfigError, MoFAConfig
+from tfface.config import Config, ConfigError, IdentityRegressionConfig, MoFAConfig
 from tfface.encoders.errors import ImageSizeError
 from tfface.morphable.load import configured_face_model
 from tfface.systems.base import FaceSystem
-from tfface.systems.code_regressor import CodeRegressor
+from tfface.systems.identity_regression import IdentityRegression
 from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.systems.mofa import MoFA
 
-SYSTEMS: dict[str, type[CodeRegressor]] = {"mofa": MoFA, "inverse_facenet": InverseFaceNet}
+SYSTEMS: dict[str, Any] = {
+    "mofa": MoFA,
+    "inverse_facenet": InverseFaceNet,
+    "identity_regression": IdentityRegression,
+}
 
 
 def build_system(config: Config) -> FaceSystem:
@@ -23,7 +27,11 @@ def build_system(config: Config) -> FaceSystem:
         WeightsError: if the file of published encoder weights is not one.
         ConfigError: if the encoder does not take images of that size.
     """
-    options: dict[str, Any] = {"encoder": config.model.encoder, "seed": config.seed}
+    options: dict[str, Any] = {"seed": config.seed}
+    if isinstance(config, IdentityRegressionConfig):
+        options |= {"network": config.model.encoder, "weights": config.model.weights}
+    else:
+        options["encoder"] = config.model.encoder
     if isinstance(config, MoFAConfig):
         options["sampled_vertices"] = config.model.sampled_vertices
     try:
@@ -36,6 +44,6 @@ def build_system(config: Config) -> FaceSystem:
         )
     except ImageSizeError as error:
         raise ConfigError(f"model.{error}") from None
-    if config.model.weights is not None:
+    if config.model.weights is not None and hasattr(system, "load_encoder_weights"):
         system.load_encoder_weights(config.model.weights)
     return system

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfface.code import CodeLayout
 from tfface.config import Config, DataConfig
+from tfface.data.crop import CROP_RULE
 from tfface.optimizers import make_optimizer
 
 
@@ -40,24 +41,34 @@ class FaceSystem(keras.Model):
     `(images, targets)`: images `[B, S, S, 3]` in [0, 1], targets a dict of tensors.
 
     Attributes:
-        layout: The parts of the code.
+        layout: The parts of the code that the encoder gives.
         image_size: S, pixels.
         encoder: Images -> flat code `[B, N]`.
+        together: Images of one person -> one flat code `[1, N]`, with the same variables; None
+            where a system sees one image at a time.
         face_model_name: Name of the face model.
         focal_length: Of a crop's camera, in sides of the crop.
+        crop_rule: How a photo is cropped for the encoder.
         triangles: `(T, 3)` int32 mesh of what `decode` gives.
     """
 
     layout: CodeLayout
     image_size: int
     encoder: keras.Model
+    together: keras.Model | None = None
     face_model_name: str
     focal_length: float
+    crop_rule: str = CROP_RULE
     triangles: np.ndarray
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._term_trackers: dict[str, keras.metrics.Mean] = {}
+
+    @property
+    def decoded_layout(self) -> CodeLayout:
+        """The code that `decode` takes: what the encoder gives, unless a system takes more."""
+        return self.layout
 
     def build(self, input_shape: Any) -> None:
         self.built = True  # the encoder is built when it is made
@@ -73,7 +84,10 @@ class FaceSystem(keras.Model):
         raise NotImplementedError
 
     def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Code `[B, N]` -> `vertices`, `albedo` `[B, V, 3]`, `landmarks` `[B, 68, 3]`; no pose."""
+        """Code `[B, N]` -> `vertices`, `albedo` `[B, V, 3]`, `landmarks` `[B, 68, 3]`; no pose.
+
+        The code is of `decoded_layout`.
+        """
         raise NotImplementedError
 
     def reconstruct(self, images: tf.Tensor) -> dict[str, tf.Tensor]:

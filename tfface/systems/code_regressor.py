@@ -100,13 +100,7 @@ class CodeRegressor(FaceSystem):
 
         All in model space: no pose, no light; the jaw landmarks are those of a frontal face.
         """
-        parts = self.layout.split(code)
-        vertices = self.decoder.face_model.vertices(parts["identity"], parts["expression"])
-        return {
-            "vertices": vertices,
-            "albedo": self.decoder.face_model.albedo_colours(parts["albedo"]),
-            "landmarks": tf.gather(vertices, self.decoder.landmark_vertices, axis=1),
-        }
+        return self.decoder.face(self.layout.split(code))
 
     def reconstruct(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images `[B, S, S, 3]` in [0, 1] -> the code's parts and the posed, lit face.
@@ -150,21 +144,7 @@ class CodeRegressor(FaceSystem):
 
     def topology(self) -> dict[str, np.ndarray]:
         """What a program needs beside `decode` to build a mesh."""
-        return {
-            "triangles": self.triangles,
-            "landmarks": self.decoder.landmark_vertices,
-            "contour": self.decoder.contour,
-            "uv": self.morphable_model.uv,
-            "compared": self.compared,
-            "shown": self._shown(),
-        }
-
-    def _shown(self) -> np.ndarray:
-        """Weights `(V,)` of what is drawn over a photo: the face and the mouth's inside."""
-        regions = self.morphable_model.regions
-        everything = np.ones(self.morphable_model.vertex_count, np.float32)
-        face = regions.get("face", everything)
-        return np.maximum(face, regions.get("mouth", 0.0 * everything))
+        return mesh_topology(self.decoder, self.morphable_model, self.compared)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -180,6 +160,23 @@ class CodeRegressor(FaceSystem):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
         return cls(decoder, losses=cls.losses_type(**config.pop("losses")), **config)
+
+
+def mesh_topology(
+    decoder: FaceDecoder, model: MorphableModel, compared: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What a program needs beside `decode` to build a mesh, and what it may show of it."""
+    everything = np.ones(model.vertex_count, np.float32)
+    face = model.regions.get("face", everything)
+    return {
+        "triangles": decoder.normals.topology.triangles,
+        "landmarks": decoder.landmark_vertices,
+        "contour": decoder.contour,
+        "uv": model.uv,
+        "compared": compared,
+        # Drawn over a photo: the face and the mouth's inside.
+        "shown": np.maximum(face, model.regions.get("mouth", 0.0 * everything)),
+    }
 
 
 def compared_vertices(model: MorphableModel, decoder: FaceDecoder) -> np.ndarray:

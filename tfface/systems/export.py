@@ -1,9 +1,9 @@
 """Writing a trained system for programs without tfface, and checking what was written.
 
-The folder is a SavedModel with two endpoints, `serve` (images -> the parts of the code) and
-`decode` (flat code -> vertices, albedo, landmarks), beside `encoder.tflite` (the same `serve` with
-float16 weights), `topology.npz` (triangles, landmarks, contour, uv of the mesh) and
-`metadata.json`:
+The folder is a SavedModel with the endpoints `serve` (images -> the parts of the code), `decode`
+(flat code -> vertices, albedo, landmarks) and, where a system can take several images of one person
+for one, `serve_together`; beside it `encoder.tflite` (the same `serve` with float16 weights),
+`topology.npz` (triangles, landmarks, contour, uv of the mesh) and `metadata.json`:
 
     model = tf.saved_model.load("savedmodels/mofa")
     parts = model.serve(images)          # [B, S, S, 3]: float32 in [0, 1], or uint8
@@ -25,7 +25,6 @@ import tensorflow as tf
 
 import tfface
 from tfface.command_line import no_stderr
-from tfface.data.crop import CROP_RULE
 from tfface.systems.base import FaceSystem
 
 # Largest difference from the Keras model, relative to the largest number of the output (or to 1).
@@ -83,10 +82,10 @@ def export_metadata(system: FaceSystem) -> dict[str, Any]:
         "version": tfface.__version__,
         "face_model": system.face_model_name,
         "image_size": system.image_size,
-        "code_layout": {p.name: [p.start, p.size] for p in system.layout.parts.values()},
+        "code_layout": {p.name: [p.start, p.size] for p in system.decoded_layout.parts.values()},
         "focal_length": system.focal_length,
         "focal_length_unit": "sides of the crop",
-        "crop_rule": CROP_RULE,
+        "crop_rule": system.crop_rule,
         "images": "RGB, sRGB-encoded, float32 in [0, 1] or uint8",
     }
 
@@ -103,7 +102,7 @@ def check_export(system: FaceSystem, folder: Path) -> dict[str, float]:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2, system.image_size, system.image_size, 3), np.uint8)
     images = pixels.astype(np.float32) / 255.0
-    codes = 0.1 * random.standard_normal((2, system.layout.size)).astype(np.float32)
+    codes = 0.1 * random.standard_normal((2, system.decoded_layout.size)).astype(np.float32)
     expected = system(images, training=False)
     loaded = tf.saved_model.load(str(folder))
     results = {
@@ -111,6 +110,9 @@ def check_export(system: FaceSystem, folder: Path) -> dict[str, float]:
         "serve (uint8)": _compare(expected, loaded.serve(tf.constant(pixels))),
         "decode": _compare(system.decode(codes), loaded.decode(tf.constant(codes))),
     }
+    if system.together is not None:
+        one = system.layout.split(system.together(images, training=False))
+        results["serve_together"] = _compare(one, loaded.serve_together(tf.constant(images)))
     first = {name: value[:1] for name, value in expected.items()}
     lite = _run_tflite(folder / "encoder.tflite", images[:1])
     results["encoder.tflite"] = _compare(first, lite)
@@ -125,31 +127,39 @@ def check_export(system: FaceSystem, folder: Path) -> dict[str, float]:
 
 
 def _write_saved_model(system: FaceSystem, folder: Path) -> None:
-    size, encoder = system.image_size, system.encoder
-    trained, fixed = (
-        [_stored(variable) for variable in variables]
-        for variables in (encoder.trainable_variables, encoder.non_trainable_variables)
-    )
+    size = system.image_size
+    stored = {v.path: _stored(v) for v in system.encoder.variables}
+    archive = keras.export.ExportArchive()  # finds the variables that its endpoints use
 
-    @tf.function(autograph=False)
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        if images.dtype == tf.uint8:
-            images = tf.cast(images, tf.float32) / 255.0
-        weights = ([tf.cast(v, w) for v, w in stored] for stored in (trained, fixed))
-        code, _ = encoder.stateless_call(*weights, images, training=False)
-        return system.layout.split(code)
+    def serve(name: str, encoder: keras.Model) -> None:
+        @tf.function(autograph=False)
+        def endpoint(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            if images.dtype == tf.uint8:
+                images = tf.cast(images, tf.float32) / 255.0
+            weights = (
+                [tf.cast(*stored[v.path]) for v in variables]
+                for variables in (encoder.trainable_variables, encoder.non_trainable_variables)
+            )
+            code, _ = encoder.stateless_call(*weights, images, training=False)
+            return system.layout.split(code)
+
+        # The first one traced is the signature of TensorFlow Serving and TFLite.
+        for dtype in (tf.float32, tf.uint8):
+            spec = tf.TensorSpec([None, size, size, 3], dtype, "images")
+            endpoint.get_concrete_function(spec)
+        archive.add_endpoint(name, endpoint)
 
     @tf.function(autograph=False)
     def decode(code: tf.Tensor) -> dict[str, tf.Tensor]:
         face = system.decode(code)
         return {name: face[name] for name in ("vertices", "albedo", "landmarks")}
 
-    # The first one traced is the signature of TensorFlow Serving and TFLite.
-    for dtype in (tf.float32, tf.uint8):
-        serve.get_concrete_function(tf.TensorSpec([None, size, size, 3], dtype, "images"))
-    decode.get_concrete_function(tf.TensorSpec([None, system.layout.size], tf.float32, "code"))
-    archive = keras.export.ExportArchive()  # finds the variables that its endpoints use
-    archive.add_endpoint("serve", serve)
+    decode.get_concrete_function(
+        tf.TensorSpec([None, system.decoded_layout.size], tf.float32, "code")
+    )
+    serve("serve", system.encoder)
+    if system.together is not None:
+        serve("serve_together", system.together)
     archive.add_endpoint("decode", decode)
     archive.write_out(str(folder), verbose=False)
 
