@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.code import CodeLayout
+from tfface.data.crop import CROP_RULE
 from tfface.data.framing import centring_translation
 from tfface.morphable.model import MorphableModel
+from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.rendering.spherical_harmonics import ambient_illumination
 
 IMAGE_SIZE, FOCAL_LENGTH = 128, 4.5
@@ -50,15 +52,39 @@ class MeanFace(tf.Module):
         }
 
 
-def write_fake_export(folder: Path, model: MorphableModel) -> Path:
+class NeutralFace(MeanFace):
+    """Knows no pose, light or expression; the brighter the pictures, the more of the first mode."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        super().__init__(model)
+        names = ("identity", "expression", "albedo")
+        self.layout = CodeLayout({name: getattr(model, name).shape[-1] for name in names})
+        pictures = tf.TensorSpec([None, IMAGE_SIZE, IMAGE_SIZE, 3], tf.uint8)
+        self.serve_together = tf.function(self._serve_together, input_signature=[pictures])
+        code = tf.TensorSpec([None, self.layout.size], tf.float32)
+        self.decode = tf.function(self._decode, input_signature=[code])
+
+    def _serve(self, images):
+        bright = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2, 3]) / 255
+        modes = self.layout.parts["identity"].size
+        identity = bright[:, None] * tf.one_hot(0, modes)[None]
+        albedo = tf.zeros([tf.shape(images)[0], self.layout.parts["albedo"].size])
+        return {"identity": identity, "albedo": albedo}
+
+    def _serve_together(self, images):
+        return {k: tf.reduce_mean(v, 0, keepdims=True) for k, v in self._serve(images).items()}
+
+
+def write_fake_export(folder: Path, model: MorphableModel, neutral: bool = False) -> Path:
     """Writes the SavedModel, metadata.json and topology.npz of the mean face."""
-    module = MeanFace(model)
+    module = NeutralFace(model) if neutral else MeanFace(model)
     tf.saved_model.save(module, str(folder))
     metadata = {
-        "system": "mofa",
+        "system": "identity_regression" if neutral else "mofa",
         "face_model": model.name,
         "image_size": IMAGE_SIZE,
         "focal_length": FOCAL_LENGTH,
+        "crop_rule": CHIP_RULE if neutral else CROP_RULE,
         "code_layout": {p.name: [p.start, p.size] for p in module.layout.parts.values()},
     }
     (folder / "metadata.json").write_text(json.dumps(metadata))

@@ -22,6 +22,8 @@ from tfface.morphable.default import load_default_face_model
 from tfface.rendering.render import render
 from tfface.visualization.overlay import write_png
 
+pytestmark = pytest.mark.xdist_group("test_reconstruct")  # its fixtures are costly
+
 FILES = {
     "reconstruction.json", "mesh.obj", "mesh.glb", "overlay.png", "views.png", "depth.npy",
     "normals.png",
@@ -178,6 +180,7 @@ def test_two_faces_largest_first(tmp_path, run, photo):
     assert boxes[0][0] > boxes[1][2] - 60  # the large one stands at the right
 
 
+@pytest.mark.slow
 def test_inputs_of_one_stem_do_not_overwrite_each_other(tmp_path, run, photo):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -255,6 +258,7 @@ def test_a_damaged_model_is_one_line(tmp_path, run, photo, exported, capsys, nam
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_full_disk_leaves_nothing_half_written(tmp_path, run, photo, monkeypatch, capsys):
     write_png(tmp_path / "portrait.png", photo)
     assert run(tmp_path / "portrait.png") == 0
@@ -272,6 +276,7 @@ def test_full_disk_leaves_nothing_half_written(tmp_path, run, photo, monkeypatch
     assert len(errors) == 2
 
 
+@pytest.mark.slow
 def test_results_replace_results_whole_and_nothing_else(tmp_path, run, photo, capsys):
     write_png(tmp_path / "portrait.png", photo)
     assert run(tmp_path / "portrait.png") == 0
@@ -350,6 +355,73 @@ def test_a_picture_of_the_mean_face_is_its_own_reconstruction(exported, face_mod
     detected = FaceDetector().detect(image)[0].landmarks
     distance = np.linalg.norm(face.landmarks_68 - detected, axis=1)
     assert distance.mean() < 0.025 * size
+
+
+@pytest.fixture(scope="module")
+def neutral(tmp_path_factory, face_model):
+    """A model of a system that sees neutral faces and no pose."""
+    return write_fake_export(tmp_path_factory.mktemp("model") / "neutral", face_model, neutral=True)
+
+
+@pytest.fixture
+def two_photos(tmp_path, photo):
+    """Photos of one person, and the files they are in."""
+    photos = {"bright": photo, "dark": (0.5 * photo[:, ::-1]).astype(np.uint8)}
+    for name, image in photos.items():
+        write_png(tmp_path / f"{name}.png", image)
+    return [tmp_path / f"{name}.png" for name in photos]
+
+
+@pytest.mark.slow
+def test_neutral_faces_are_put_into_the_photo(tmp_path, run, neutral, two_photos, face_model):
+    assert run(*two_photos, model=neutral) == 0
+    for path in two_photos:
+        folder = tmp_path / "out" / path.stem
+        result = json.loads((folder / "reconstruction.json").read_text())
+        assert set(result["code"]) == {"identity", "albedo"}
+        assert set(result["fitted_code"]) == {"expression", "illumination"}
+        detected = FaceDetector().detect(cv2.imread(str(path))[..., ::-1])[0].landmarks
+        eyes = np.linalg.norm(detected[45] - detected[36])
+        distance = np.linalg.norm(result["landmarks_68"] - detected, axis=1)
+        assert distance.mean() < 0.05 * eyes
+        mesh = trimesh.load(folder / "mesh.obj", process=False)
+        shape = face_model.mean + face_model.identity @ result["code"]["identity"]
+        np.testing.assert_allclose(mesh.vertices, shape, atol=0.01)
+        assert np.abs(result["fitted_code"]["expression"]).max() > 0.1
+
+
+@pytest.mark.slow
+def test_photos_of_one_person_have_one_shape(tmp_path, run, neutral, two_photos, capsys):
+    write_png(tmp_path / "empty.png", np.zeros((80, 90, 3), np.uint8))
+    assert run(*two_photos, model=neutral, output=tmp_path / "alone") == 0
+    photos = [*two_photos, tmp_path / "empty.png"]
+    assert run(*photos, "--together", model=neutral) == 3
+    assert "empty.png: no face found" in capsys.readouterr().err
+    assert folders(tmp_path / "out") == {"bright", "dark"}
+    first = {}
+    for place in ("alone", "out"):
+        for path in two_photos:
+            file = tmp_path / place / path.stem / "reconstruction.json"
+            first[place, path.stem] = json.loads(file.read_text())["code"]["identity"][0]
+    assert first["out", "bright"] == first["out", "dark"]
+    mean = (first["alone", "bright"] + first["alone", "dark"]) / 2
+    assert first["out", "bright"] == pytest.approx(mean, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_python_takes_photos_of_one_person(neutral, photo):
+    nobody = np.zeros((80, 90, 3), np.uint8)
+    first, none, second = tfface.reconstruct_together([photo, nobody, photo[:, ::-1]], neutral)
+    assert none is None
+    np.testing.assert_array_equal(first.code["identity"], second.code["identity"])
+    np.testing.assert_array_equal(first.mesh, second.mesh)
+    assert np.abs(first.vertices - second.vertices).max() > 0.1  # their expressions
+    assert tfface.reconstruct_together([nobody], neutral) == [None]
+
+
+def test_not_every_system_takes_several_photos_for_one(run, two_photos, capsys):
+    assert run(*two_photos, "--together") == 2
+    assert "mofa: sees one photo at a time" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -73,6 +73,7 @@ class ExportedModel:
         system, face_model: Names.
         image_size: Side S of the crops, px.
         focal_length: In sides of the crop.
+        crop_rule: How photos are cropped for it.
         triangles: `(T, 3)` int32.
         landmarks: `(68,)`.
         contour: `(17, C)`.
@@ -94,6 +95,7 @@ class ExportedModel:
             self.face_model = str(metadata["face_model"])
             self.image_size = int(metadata["image_size"])
             self.focal_length = float(metadata["focal_length"])
+            self.crop_rule = str(metadata["crop_rule"])
             self.layout = {k: (int(a), int(n)) for k, (a, n) in metadata["code_layout"].items()}
             with np.load(folder / "topology.npz", allow_pickle=False) as topology:
                 self.triangles = topology["triangles"].astype(np.int32)
@@ -104,7 +106,9 @@ class ExportedModel:
                 self.shown = topology.get("shown", self.compared)
             self._functions = tf.saved_model.load(str(folder))
             self._mesh = MeshTopology(self.triangles, len(self.compared))
-            self.pose(self.regress(np.zeros((1, self.image_size, self.image_size, 3), np.uint8)))
+            parts = self.regress(np.zeros((1, self.image_size, self.image_size, 3), np.uint8))
+            front = {"rotation": np.zeros((1, 3)), "translation": np.array([[0.0, 0.0, -1000.0]])}
+            self.pose({**front, **parts})
         except _DAMAGE as error:
             reason = error.message if isinstance(error, tf.errors.OpError) else str(error)
             reason = " ".join(reason.split())[:200] or type(error).__name__
@@ -114,17 +118,28 @@ class ExportedModel:
         """Crops `(B, S, S, 3)` uint8 -> the parts of the code, `(B, ...)` float32."""
         return {k: v.numpy() for k, v in self._functions.serve(tf.constant(crops)).items()}
 
+    def regress_together(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """Crops `(B, S, S, 3)` uint8 of one person -> the parts of one code, `(1, ...)`.
+
+        Raises:
+            ModelError: the system sees one picture at a time.
+        """
+        if not hasattr(self._functions, "serve_together"):
+            raise ModelError(f"{self.system}: sees one photo at a time, not several of a person")
+        found = self._functions.serve_together(tf.constant(crops))
+        return {k: v.numpy() for k, v in found.items()}
+
     def pose(self, parts: Parts) -> PosedFaces:
         """The faces that codes stand for.
 
         Args:
             parts: Every part of the code, `(B, ...)`.
         """
-        face = self._decode(parts)
+        face = self.decode(parts)
         rotation = rotation_matrix(tf.constant(parts["rotation"], tf.float32)).numpy()
         turn = rotation.transpose(0, 2, 1)
         points = (face["vertices"] @ turn + parts["translation"][:, None]).astype(np.float32)
-        normals = vertex_normals(tf.constant(face["vertices"]), self._mesh).numpy()
+        normals = self.normals(face["vertices"])
         turned = normals @ turn
         shading = np.ones_like(normals)
         if "illumination" in parts:
@@ -147,6 +162,10 @@ class ExportedModel:
             visible=visible & inside_image(pixels, self.image_size, self.image_size).numpy(),
         )
 
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals of meshes `(B, V, 3)`."""
+        return vertex_normals(tf.constant(vertices), self._mesh).numpy()
+
     def photometric_errors(self, faces: PosedFaces, crops: np.ndarray) -> np.ndarray:
         """Mean RGB distance to `(B, S, S, 3)` uint8 crops over the visible vertices, `(B,)`."""
         observed = self.observe(faces, crops)
@@ -155,14 +174,20 @@ class ExportedModel:
 
     def observe(self, faces: PosedFaces, crops: np.ndarray) -> np.ndarray:
         """Colours of `(B, S, S, 3)` uint8 crops at the projected vertices, `(B, V, 3)`."""
-        pixels = self._camera(self.image_size).project(faces.points).astype(np.float32)
+        pixels = self._camera(crops.shape[1]).project(faces.points).astype(np.float32)
         return sample_bilinear(crops.astype(np.float32) / 255, pixels).numpy()
 
-    def _decode(self, parts: Parts) -> dict[str, np.ndarray]:
-        count = len(parts["rotation"])
+    def decode(self, parts: Parts) -> dict[str, np.ndarray]:
+        """`vertices`, `albedo` `(B, V, 3)` and `landmarks` `(B, 68, 3)` of codes, without pose.
+
+        Args:
+            parts: Of the code, `(B, ...)`; those that are missing are zero.
+        """
+        count = len(parts["identity"])
         code = np.zeros((count, sum(size for _, size in self.layout.values())), np.float32)
         for name, (start, size) in self.layout.items():
-            code[:, start : start + size] = parts[name].reshape(count, size)
+            if name in parts:
+                code[:, start : start + size] = np.reshape(parts[name], (count, size))
         return {k: v.numpy() for k, v in self._functions.decode(tf.constant(code)).items()}
 
     def _camera(self, size: int) -> PhotoCamera:

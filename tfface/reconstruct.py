@@ -4,10 +4,12 @@ An input is a photo, a folder (its photos and videos, those of its subfolders to
 face is written to `DIR/<stem>/`, the second face of a photo to `DIR/<stem>-2/`, a face of frame 123
 of a video to `DIR/<stem>/frame000123/`. Where several inputs have one stem, or a number is taken,
 the next free number is used; `image.path` in reconstruction.json says which photo it was. Each
-folder appears whole, by rename, and replaces an earlier reconstruction of the same name.
+folder appears whole, by rename, and replaces an earlier reconstruction of the same name. With
+`--together` all photos show one person, whose face is the largest in each: one shape for all.
 
     reconstruction.json  coefficients, pose, camera, landmarks, error (pixels of the input)
-    mesh.obj, mesh.glb   identity and expression without pose, mm, vertex colours = albedo
+    mesh.obj, mesh.glb   identity and expression without pose, mm, vertex colours = albedo; neutral
+                         where a system estimates no expression (fitted_code has what is drawn)
     overlay.png          the face drawn over the input, at its size
     views.png            input, overlay, geometry, albedo, shading, frontal, three-quarter
     depth.npy            float32 mm along the viewing axis, at the input's size, 0 where no face is
@@ -67,13 +69,33 @@ def reconstruct(
         ...     print(face.landmarks_68.shape, face.photometric_error)
         ...     face.save(f"results/photo-{number}")
     """
-    from tfface.data.photos import read_photo
     from tfface.reconstructor import load_reconstructor
 
-    reconstructor = load_reconstructor(_model_folder(model))
-    if isinstance(image, (str, os.PathLike)):
-        return reconstructor(read_photo(Path(image)), os.fspath(image))
-    return reconstructor(_as_uint8(np.asarray(image)))
+    return load_reconstructor(_model_folder(model))(*_photo(image))
+
+
+def reconstruct_together(
+    images: Sequence[np.ndarray | str | os.PathLike[str]],
+    model: str | os.PathLike[str] | None = None,
+) -> list[FaceReconstruction | None]:
+    """Reconstructs one person from several photos: the largest face of each.
+
+    Args:
+        images: As of `reconstruct`.
+        model: Folder of an exported model; None takes the identity regression that ships.
+
+    Returns:
+        A face for each photo, all of the same shape and reflectance; None where there is none.
+
+    Raises:
+        ModelError: also if the model's system sees one photo at a time.
+        PhotoError, ValueError: as `reconstruct`.
+    """
+    from tfface.reconstructor import load_reconstructor
+
+    reconstructor = load_reconstructor(_model_folder(model, "identity_regression"))
+    photos = [_photo(image) for image in images]
+    return reconstructor.together([photo for photo, _ in photos], [name for _, name in photos])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="created if new")
     parser.add_argument("--model", type=Path, metavar="PATH", help="an exported model")
     parser.add_argument("--system", choices=CONFIGS, default="mofa", help="which shipped model")
+    parser.add_argument("--together", action="store_true", help="all photos show one person")
     options = parser.parse_args(arguments)
     try:
         folder = _model_folder(options.model, options.system)
@@ -99,7 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
     try:
-        return _Run(reconstructor, options.output).process(options.inputs)
+        run = _Run(reconstructor, options.output)
+        return run.process(options.inputs, options.together)
+    except ModelError as error:
+        return fail("tfface.reconstruct", error)
     except KeyboardInterrupt:
         print("tfface.reconstruct: stopped; what was written is whole", file=sys.stderr)
         return 130
@@ -113,12 +139,15 @@ class _Run:
         self.failed = False
         self.taken: set[Path] = set()
 
-    def process(self, inputs: Sequence[str]) -> int:
+    def process(self, inputs: Sequence[str], together: bool = False) -> int:
         files = list(self._expand(inputs))
         # The first photo of a stem gets its name, also where another's second face wants it.
         self.reserved = {self.output / path.stem: path for path in reversed(files)}
-        for path in tqdm(files, unit="photo", disable=len(files) < 2):
-            self._process_file(path)
+        if together:
+            self._process_person(files)
+        else:
+            for path in tqdm(files, unit="photo", disable=len(files) < 2):
+                self._process_file(path)
         return NO_FACE if self.failed else 0
 
     def _expand(self, inputs: Sequence[str]) -> Iterator[Path]:
@@ -129,6 +158,27 @@ class _Run:
                 yield from iter_inputs([path])
             except PhotoError as error:
                 self._fail(error)
+
+    def _process_person(self, files: Sequence[Path]) -> None:
+        """Reconstructs and writes the one person of all photos."""
+        from tfface.data.photos import PhotoError, read_photo
+
+        photos = {}
+        for path in files:
+            try:
+                photos[path] = read_photo(path)
+            except PhotoError as error:
+                self._fail(error)
+        names = [os.fspath(path) for path in photos]
+        faces = self.reconstructor.together(list(photos.values()), names)
+        for path, face in zip(photos, faces, strict=True):
+            if face is None:
+                self._fail(f"{path}: no face found")
+                continue
+            try:
+                tqdm.write(str(face.save(self._free_name(self.output / path.stem, path))))
+            except OSError as error:
+                self._fail(f"{path}: cannot write to {self.output}: {error.strerror or error}")
 
     def _process_file(self, path: Path) -> None:
         from tfface.data.photos import PhotoError, is_video, read_photo
@@ -196,6 +246,15 @@ def _check_output(folder: Path) -> None:
     except OSError as error:
         reason = "exists and is not a folder" if folder.is_file() else error.strerror
         raise OSError(f"--output {folder}: {reason}") from None
+
+
+def _photo(image: np.ndarray | str | os.PathLike[str]) -> tuple[np.ndarray, str]:
+    """The pixels, uint8, and the name of the file."""
+    from tfface.data.photos import read_photo
+
+    if isinstance(image, (str, os.PathLike)):
+        return read_photo(Path(image)), os.fspath(image)
+    return _as_uint8(np.asarray(image)), ""
 
 
 def _as_uint8(image: np.ndarray) -> np.ndarray:

@@ -36,12 +36,15 @@ class FaceReconstruction:
         score: Of the face detector, in [0, 1].
         code: name -> coefficients: `identity`, `expression`, `albedo` `(K,)` in sigmas,
             `illumination` `(9, 3)`. What a system does not estimate is absent.
+        fitted_code: What was fitted to the landmarks and colours of the photo instead, so that the
+            face can be drawn over it.
         rotation: `(3, 3)` from model to camera space.
         translation: `(3,)` mm.
         camera: Focal length and principal point in pixels of the photo.
         landmarks_68: `(68, 2)` pixels of the photo; the jaw follows the visible outline.
-        landmarks_68_3d: `(68, 3)` mm, the same points on the mesh, in model space.
+        landmarks_68_3d: `(68, 3)` mm, the same points on `mesh`, in model space.
         vertices: `(V, 3)` mm, identity and expression, no pose, in model space.
+        mesh: The same for the mesh files; of a system that estimates no expression it is neutral.
         normals: `(V, 3)` unit normals of the mesh in model space.
         albedo: `(V, 3)` sRGB-encoded reflectance in [0, 1].
         triangles: `(T, 3)` int32.
@@ -58,12 +61,14 @@ class FaceReconstruction:
     box: np.ndarray
     score: float
     code: dict[str, np.ndarray]
+    fitted_code: dict[str, np.ndarray]
     rotation: np.ndarray
     translation: np.ndarray
     camera: PhotoCamera
     landmarks_68: np.ndarray
     landmarks_68_3d: np.ndarray
     vertices: np.ndarray
+    mesh: np.ndarray
     normals: np.ndarray
     albedo: np.ndarray
     triangles: np.ndarray
@@ -75,9 +80,10 @@ class FaceReconstruction:
         """The mesh with its light, in front of the photo's camera; a system that estimates no
         light shows the bare albedo."""
         shading = np.ones_like(self.albedo)
-        if "illumination" in self.code:
+        code = {**self.fitted_code, **self.code}
+        if "illumination" in code:
             normals = tf.constant((self.normals @ self.rotation.T)[None], tf.float32)
-            light = tf.constant(self.code["illumination"][None], tf.float32)
+            light = tf.constant(code["illumination"][None], tf.float32)
             shading = sh_shading(normals, light)[0].numpy()
         return PosedFace(
             self.vertices,
@@ -124,13 +130,18 @@ class FaceReconstruction:
     def to_json(self) -> dict[str, Any]:
         """What reconstruction.json holds."""
         height, width = self.image.shape[:2]
+        codes = {"code": self.code, "fitted_code": self.fitted_code}
         return {
             "system": self.system,
             "face_model": self.face_model,
             "image": {"path": self.image_path, "width": width, "height": height},
             "box": _numbers(self.box),
             "score": self.score,
-            "code": {name: _numbers(values) for name, values in self.code.items()},
+            **{
+                name: {part: _numbers(values) for part, values in code.items()}
+                for name, code in codes.items()
+                if code
+            },
             "rotation": _numbers(self.rotation),
             "translation": _numbers(self.translation),
             "camera": {
@@ -158,7 +169,7 @@ class FaceReconstruction:
         del overlay  # as large as the photo
         write_depth_and_normals(folder / "depth.npy", folder / "normals.png", face, width, height)
         for write, name in ((write_obj, "mesh.obj"), (write_glb, "mesh.glb")):
-            write(folder / name, self.vertices, self.triangles, self.albedo)
+            write(folder / name, self.mesh, self.triangles, self.albedo)
         record = self.to_json()
         record["seconds"]["rendering"] = rendered - started
         record["seconds"]["writing"] = time.perf_counter() - rendered

@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tfface.data.crop import crop_box, crop_image, to_image
+from tfface.data.chips import crop_chip
+from tfface.data.crop import crop_box, crop_image, to_crop, to_image
 from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.exported_model import ExportedModel
+from tfface.fitting.neutral_face import place_faces
 from tfface.reconstruction import FaceReconstruction
+from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.visualization.posed_face import PhotoCamera
 
 _BATCH = 16  # faces at a time
@@ -49,25 +53,75 @@ class Reconstructor:
         faces: list[FaceReconstruction] = []
         for first in range(0, len(detected), _BATCH):
             batch = detected[first : first + _BATCH]
-            faces += self._reconstruct(image, path, batch, seconds)
+            started = time.perf_counter()
+            parts = self.model.regress(self._pictures(image, batch))
+            times = {
+                "detection": seconds,
+                "regression": (time.perf_counter() - started) / len(batch),
+            }
+            faces += self._place(image, path, batch, parts, times)
         return faces
 
-    def _reconstruct(
-        self, image: np.ndarray, path: str, detected: list[DetectedFace], seconds: float
+    def together(
+        self, images: Sequence[np.ndarray], paths: Sequence[str] = ()
+    ) -> list[FaceReconstruction | None]:
+        """Reconstructs the one person whose face is the largest in each photo.
+
+        All have the same shape and reflectance; None stands for a photo without a face.
+
+        Args:
+            images: `(H, W, 3)` uint8 each.
+            paths: Of the photos, to be named in the results.
+
+        Raises:
+            ModelError: the system sees one photo at a time.
+        """
+        started = time.perf_counter()
+        largest = [self.detector.detect(image)[:1] for image in images]
+        seconds = (time.perf_counter() - started) / max(len(images), 1)
+        seen = [(i, f) for i, f in zip(images, largest, strict=True) if f]
+        if not seen:
+            return [None] * len(images)
+        started = time.perf_counter()
+        parts = self.model.regress_together(np.concatenate([self._pictures(*s) for s in seen]))
+        shared = (time.perf_counter() - started) / len(seen)
+        times = {"detection": seconds, "regression": shared}
+        names = paths or [""] * len(images)
+        return [
+            self._place(image, name, faces, parts, times)[0] if faces else None
+            for image, name, faces in zip(images, names, largest, strict=True)
+        ]
+
+    def _pictures(self, image: np.ndarray, detected: list[DetectedFace]) -> np.ndarray:
+        """What the encoder sees of faces, `(B, S, S, 3)` uint8."""
+        size = self.model.image_size
+        if self.model.crop_rule == CHIP_RULE:
+            return np.stack([crop_chip(image, face.landmarks, size) for face in detected])
+        return np.stack([crop_image(image, crop_box(face.landmarks), size) for face in detected])
+
+    def _place(
+        self,
+        image: np.ndarray,
+        path: str,
+        detected: list[DetectedFace],
+        regressed: dict[str, np.ndarray],
+        times: dict[str, float],
     ) -> list[FaceReconstruction]:
-        model = self.model
+        """The faces that a regressed code stands for, in the photo."""
+        model, size = self.model, self.model.image_size
         started = time.perf_counter()
         boxes = [crop_box(face.landmarks) for face in detected]
-        crops = np.stack([crop_image(image, box, model.image_size) for box in boxes])
-        parts = model.regress(crops)
-        regressed = time.perf_counter()
+        crops = np.stack([crop_image(image, box, size) for box in boxes])
+        parts = regressed
+        if "rotation" not in regressed:
+            landmarks = [
+                to_crop(f.landmarks, b, size) for f, b in zip(detected, boxes, strict=True)
+            ]
+            parts = place_faces(model, regressed, crops, np.stack(landmarks))
         posed = model.pose(parts)
         errors = model.photometric_errors(posed, crops)
-        shared = {
-            "detection": seconds,
-            "regression": (regressed - started) / len(detected),
-            "decoding": (time.perf_counter() - regressed) / len(detected),
-        }
+        mesh = posed.vertices if parts is regressed else model.decode(regressed)["vertices"]
+        times = {**times, "decoding": (time.perf_counter() - started) / len(detected)}
         code = {name: values for name, values in parts.items() if name not in _POSE}
         results = []
         for i, (face, box) in enumerate(zip(detected, boxes, strict=True)):
@@ -81,19 +135,21 @@ class Reconstructor:
                     image_path=path,
                     box=box,
                     score=float(face.score),
-                    code={name: values[i] for name, values in code.items()},
+                    code={name: v[i] for name, v in code.items() if name in regressed},
+                    fitted_code={name: v[i] for name, v in code.items() if name not in regressed},
                     rotation=posed.rotation[i],
                     translation=parts["translation"][i],
                     camera=camera,
                     landmarks_68=to_image(posed.landmarks[i], box, model.image_size),
-                    landmarks_68_3d=posed.vertices[i][posed.landmark_vertices[i]],
+                    landmarks_68_3d=mesh[i][posed.landmark_vertices[i]],
                     vertices=posed.vertices[i],
+                    mesh=mesh[i],
                     normals=posed.normals[i],
                     albedo=posed.albedo[i],
                     triangles=model.triangles,
                     fitted=model.shown,
                     photometric_error=float(errors[i]),
-                    seconds=dict(shared),
+                    seconds=dict(times),
                 )
             )
         return results

@@ -1,0 +1,1 @@
+"""Analysis by synthesis: what a face lacks is fitted to the picture."""
