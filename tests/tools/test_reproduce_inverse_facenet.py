@@ -23,12 +23,6 @@ from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.training.run import RunFolder
 
 
-@pytest.fixture
-def tools(repository, monkeypatch):
-    """Lets a test import the scripts of `tools/`."""
-    monkeypatch.syspath_prepend(str(repository / "tools"))
-
-
 @pytest.fixture(scope="module")
 def model():
     return load_default_face_model("coarse")

@@ -11,12 +11,6 @@ from tfface.data.detection import FaceDetector
 from tfface.morphable.default import load_default_face_model
 
 
-@pytest.fixture
-def tools(repository, monkeypatch):
-    """Lets a test import the scripts of `tools/`."""
-    monkeypatch.syspath_prepend(str(repository / "tools"))
-
-
 @pytest.fixture(scope="module")
 def mean_face(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "mean_face"
