@@ -31,10 +31,11 @@ def ball():
     )
 
 
+@pytest.mark.slow
 def test_a_drawing_does_not_depend_on_its_tiles(ball, monkeypatch):
     attributes = np.concatenate([ball.normals_camera, ball.vertices_camera], axis=1)
     whole = drawing.draw(ball, attributes, (0, 0, SIZE, SIZE), 2)
-    monkeypatch.setattr(drawing, "_TILE", 50)
+    monkeypatch.setattr(drawing, "TILE", 50)
     tiled = drawing.draw(ball, attributes, (0, 0, SIZE, SIZE), 2)
     np.testing.assert_allclose(tiled.coverage, whole.coverage, atol=0.26)  # a sample or so
     assert np.abs(tiled.coverage - whole.coverage).mean() < 1e-3
@@ -48,6 +49,7 @@ def test_a_region_is_a_part_of_the_whole(ball):
     np.testing.assert_allclose(part.attributes, whole.attributes[5:60, 20:81], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_coverage_measures_the_outline(ball):
     coverage = drawing.draw(ball, ball.albedo, (0, 0, SIZE, SIZE), 4).coverage
     # A sphere's outline is seen under the angle asin(r / d).

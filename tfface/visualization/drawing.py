@@ -11,7 +11,7 @@ from tfface.rendering.clay import clay_colours
 from tfface.rendering.rasterize import interpolate, rasterize
 from tfface.visualization.posed_face import PosedFace
 
-_TILE = 512  # pixels on a side: bounds the memory, and is the one size to compile for
+TILE = 512  # pixels on a side: bounds the memory, and is the one size to compile for
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def draw(
     width, height = x1 - x0, y1 - y0
     result = np.zeros((height, width, attributes.shape[1]), np.float32)
     coverage = np.zeros((height, width), np.float32)
-    step = max(1, _TILE // supersampling)
+    step = max(1, TILE // supersampling)
     vertices = tf.constant(face.vertices_camera[None], tf.float32)
     values = tf.constant(attributes[None], tf.float32)
     for top in range(0, height, step):

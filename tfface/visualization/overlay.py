@@ -8,11 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tfface.visualization.drawing import draw, over
+from tfface.visualization.drawing import TILE, draw, over
 from tfface.visualization.posed_face import PosedFace
 
 NO_DEPTH = 0.0
-_STRIP = 400_000  # pixels that are drawn at a time
 _SMOOTH_UNTIL = 1_000_000  # pixels of the head's region: a larger outline does not look jagged
 
 
@@ -79,8 +78,8 @@ def _write_npy(path: str | Path, array: np.ndarray) -> None:
 
 
 def _strips(region: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Cuts a region into strips of whole rows, to bound memory."""
+    """Cuts a region into strips of whole rows, as high as the tiles they are drawn by, to bound
+    memory."""
     x0, y0, x1, y1 = region
-    rows = max(1, _STRIP // max(1, x1 - x0))
-    for top in range(y0, y1 if x1 > x0 else y0, rows):
-        yield x0, top, x1, min(top + rows, y1)
+    for top in range(y0, y1 if x1 > x0 else y0, TILE):
+        yield x0, top, x1, min(top + TILE, y1)
