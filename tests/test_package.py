@@ -19,6 +19,8 @@ from tfface.data.photos import read_photo
 from tfface.metrics import normalized_mean_error
 from tfface.morphable.default import load_default_face_model
 
+pytestmark = pytest.mark.xdist_group("test_package")  # its fixtures are costly
+
 
 def _run(code: str, folder: Path, *paths: Path) -> str:
     path = ":".join(str(path) for path in paths)
@@ -112,7 +114,8 @@ def test_a_wheel_reconstructs_a_photo_with_its_own_model(installed: Path, tmp_pa
 def test_shipped_models_are_small_and_agree(repository: Path) -> None:
     for folder in (repository / "savedmodels").glob("*/"):
         files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".tflite"]
-        assert sum(path.stat().st_size for path in files) <= 25e6
+        network = 12e6 if folder.name == "identity_regression" else 0  # that it looks with
+        assert sum(path.stat().st_size for path in files) <= 25e6 + network
         size = json.loads((folder / "metadata.json").read_text())["image_size"]
         images = np.random.default_rng(0).random((1, size, size, 3), np.float32)
         model = tf.saved_model.load(str(folder))  # kept: it owns the variables
