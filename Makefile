@@ -7,6 +7,8 @@ PHOTO := quickstart/astronaut.png
 TRAINED := quickstart/run
 # One thread a worker: two workers on two cores, and sums that are the same in every run.
 WORKERS ?= 2
+# Tests that share a costly fixture (xdist_group) stay together.
+PARALLEL := -n $(WORKERS) --dist loadgroup
 
 .PHONY: venv quickstart lint test test-quick
 
@@ -41,7 +43,7 @@ lint: venv
 	$(RUN) -m mypy
 
 test-quick: venv
-	$(RUN) -m pytest -n $(WORKERS) -m "not slow"
+	$(RUN) -m pytest $(PARALLEL) -m "not slow"
 
 test: lint
-	$(RUN) -m pytest -n $(WORKERS)
+	$(RUN) -m pytest $(PARALLEL)

@@ -121,6 +121,7 @@ def trained(strategy: tf.distribute.Strategy | None = None, name: str = "adam") 
 
 
 @pytest.mark.parametrize("name", ["adam", "adadelta"])
+@pytest.mark.slow
 def test_mirrored_training_is_the_same(name):
     mirrored = trained(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), name)
     for one, two in zip(trained(name=name).weights, mirrored.weights, strict=True):
@@ -128,6 +129,7 @@ def test_mirrored_training_is_the_same(name):
 
 
 @pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.slow
 def test_mixed_precision_scales_the_loss(devices):
     plain = trained()
     keras.config.set_dtype_policy("mixed_float16")

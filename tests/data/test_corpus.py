@@ -24,6 +24,8 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.sampling import sample_bilinear
 
+pytestmark = pytest.mark.xdist_group("test_corpus")  # its fixtures are costly
+
 SMALL = ["model.image_size=64", "data.synthetic.supersampling=1", "data.augmentation.noise=0.02"]
 FACES = 20
 
@@ -176,6 +178,7 @@ def test_several_corpora_are_mixed(folder, config, model, decoder, tmp_path: Pat
     np.testing.assert_array_equal([t["code"] for _, t in again], codes["both"])
 
 
+@pytest.mark.slow
 def test_faces_of_no_finite_number_are_not_written(config, model, tmp_path: Path) -> None:
     infinite = config.data.synthetic.model_copy(update={"ambient": Constant(value=1e38)})
     huge = infinite.model_copy(update={"light_tint": Constant(value=1e3)})

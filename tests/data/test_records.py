@@ -108,6 +108,7 @@ def test_every_face_once_and_shuffled_anew(numbered: Path) -> None:
 
 
 @pytest.mark.parametrize("augmentation", [None, STRONG])
+@pytest.mark.slow
 def test_the_stream_reproduces_and_resumes(
     numbered: Path, augmentation: Augmentation | None
 ) -> None:

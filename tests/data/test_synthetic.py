@@ -157,6 +157,7 @@ def test_a_mixture_has_its_share_of_both() -> None:
     assert drawn.mean() == pytest.approx(0.3, abs=0.04)
 
 
+@pytest.mark.slow
 def test_a_bare_face_is_what_the_decoder_draws(model, decoder, codes) -> None:
     painted = paint(model, decoder, codes[:4], hair=0.0)
     parts = split(decoder, codes[:4])
@@ -181,6 +182,7 @@ def test_a_fringe_hides_the_forehead_and_not_the_mouth(model, decoder, codes) ->
     assert np.mean(change[faces, lip[:, 1], lip[:, 0]] > 0.03) < 0.05
 
 
+@pytest.mark.slow
 def test_a_collar_hides_the_neck_and_not_the_face(model, decoder, codes) -> None:
     bare = paint(model, decoder, codes, hair=0.0)
     dressed = paint(model, decoder, codes, hair=0.0, collar=1.0)
@@ -191,6 +193,7 @@ def test_a_collar_hides_the_neck_and_not_the_face(model, decoder, codes) -> None
     assert change[:, : SIZE // 2].max() < 1e-5
 
 
+@pytest.mark.slow
 def test_glasses_go_round_the_eyes_and_leave_the_mouth(model, decoder, codes) -> None:
     bare = paint(model, decoder, codes)
     worn = paint(model, decoder, codes, glasses=1.0)
@@ -223,6 +226,7 @@ def test_glasses_turn_with_the_head(model, decoder) -> None:
     assert np.degrees(np.arccos(np.median(cosines))) < 6.0  # the heads lean by 15
 
 
+@pytest.mark.slow
 def test_a_profile_wears_no_glasses(model, decoder) -> None:
     settings = SyntheticConfig(yaw=Constant(value=88.0), pitch=STILL, roll=STILL)
     codes = FaceSampler(model, decoder, settings).draw(16, (0, 0)).numpy()

@@ -49,6 +49,7 @@ def test_edges_cover_parts_of_pixels(right: float) -> None:
     assert not drawn[:3].any() and not drawn[16:].any()
 
 
+@pytest.mark.slow
 def test_gradient_of_the_covered_area() -> None:
     """An edge that moves by d covers d times its length more."""
     points = tf.constant(square(4.3, 3.2, 15.1, 16.7))

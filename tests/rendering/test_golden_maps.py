@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.rendering.golden_maps import FOLDER, golden_maps
 
 
+@pytest.mark.slow
 def test_maps_of_the_default_face() -> None:
     """Rounding may move a value by one level, and a pixel on an edge to a neighbour."""
     for name, picture in golden_maps().items():

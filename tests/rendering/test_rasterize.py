@@ -269,6 +269,7 @@ def test_antialiasing_spares_what_passes_behind_the_camera() -> None:
 
 
 @pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.slow
 def test_triangles_of_missing_vertices_are_not_drawn(traced: bool) -> None:
     points = camera_points(np.array([[4.0, 20], [20, 20], [20, 4]]), np.full(3, 100.0))
     triangles = np.array([[0, 1, 7], [-1, 1, 2], [0, 1, 2]], np.int32)
@@ -358,6 +359,7 @@ def test_hopeless_vertices_draw_nothing_wrong(value: float) -> None:
     assert (drawn.mask.numpy() | ~covered).all()
 
 
+@pytest.mark.slow
 def test_empty_meshes_and_batches() -> None:
     empty = draw(np.zeros((2, 3, 3), np.float32), np.zeros((0, 3), np.int32))
     assert empty.triangle_ids.shape == (2, SIZE, SIZE)

@@ -107,6 +107,7 @@ def test_triangle_through_the_camera_plane() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, 0.0])
 @pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.slow
 def test_bad_vertices_have_no_gradient_and_spoil_no_other(value: float, traced: bool) -> None:
     vertices = (BALL[None] + [0, 0, -30.0]).astype(np.float32)
     nearest = int(np.argmax(vertices[0, :, 2]))
@@ -140,6 +141,7 @@ def test_degenerate_triangles_have_no_gradient() -> None:
     np.testing.assert_array_equal(tape.gradient(loss, points), np.zeros(points.shape))
 
 
+@pytest.mark.slow
 def test_compiled_gradients_are_the_same() -> None:
     """In a traced function XLA compiles what runs operation by operation in an eager one."""
 

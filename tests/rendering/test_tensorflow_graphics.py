@@ -16,6 +16,7 @@ RANDOM = np.random.default_rng(6)
 pytest.importorskip("tensorflow_graphics", reason="needs the extra `graphics`")
 
 
+@pytest.mark.slow
 def test_rotations() -> None:
     module = pytest.importorskip("tensorflow_graphics.geometry.transformation.rotation_matrix_3d")
     inverse = pytest.importorskip("tensorflow_graphics.geometry.transformation.axis_angle")
@@ -50,6 +51,7 @@ def test_spherical_harmonics() -> None:
     np.testing.assert_allclose(sh_basis(tf.constant(normals)), signs * theirs, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_vertex_normals() -> None:
     module = pytest.importorskip("tensorflow_graphics.geometry.representation.mesh.normals")
     vertices, triangles = sphere(2)

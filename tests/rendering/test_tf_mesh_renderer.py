@@ -77,6 +77,7 @@ def test_triangles(shared: Path, w: tuple[float, ...], name: str) -> None:
     np.testing.assert_array_equal(np.asarray(z_buffer)[~seen], 1.0)
 
 
+@pytest.mark.slow
 def test_jacobian_of_the_kernel() -> None:
     """At one pixel in the middle of the triangle, against finite differences."""
 
