@@ -19,8 +19,6 @@ from tfface.data.photos import read_photo
 from tfface.metrics import normalized_mean_error
 from tfface.morphable.default import load_default_face_model
 
-pytestmark = pytest.mark.xdist_group("test_package")  # its fixtures are costly
-
 
 def _run(code: str, folder: Path, *paths: Path) -> str:
     path = ":".join(str(path) for path in paths)

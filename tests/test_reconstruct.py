@@ -22,8 +22,6 @@ from tfface.morphable.default import load_default_face_model
 from tfface.rendering.render import render
 from tfface.visualization.overlay import write_png
 
-pytestmark = pytest.mark.xdist_group("test_reconstruct")  # its fixtures are costly
-
 FILES = {
     "reconstruction.json", "mesh.obj", "mesh.glb", "overlay.png", "views.png", "depth.npy",
     "normals.png",

@@ -24,8 +24,6 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.sampling import sample_bilinear
 
-pytestmark = pytest.mark.xdist_group("test_corpus")  # its fixtures are costly
-
 SMALL = ["model.image_size=64", "data.synthetic.supersampling=1", "data.augmentation.noise=0.02"]
 FACES = 20
 

@@ -31,7 +31,7 @@ from tfface.systems.recognition_features import (
 )
 
 SIZE = 112
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_identity_regression")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

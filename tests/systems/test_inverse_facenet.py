@@ -25,7 +25,7 @@ from tfface.systems.bootstrapping import histograms
 from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.training import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_inverse_facenet")]
+pytestmark = pytest.mark.slow
 
 SIZE = 64
 

@@ -39,9 +39,7 @@ IMAGE_SIZES = {"identity_regression": 112}  # px, others 64
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in SYSTEMS]
-)
+@pytest.fixture(scope="module", params=SYSTEMS)
 def config(
     request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Config:
