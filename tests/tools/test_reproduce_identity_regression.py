@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.fake_export import IMAGE_SIZE, write_fake_export
+from tfface.config import ConfigError
 from tfface.exported_model import ExportedModel
 from tfface.morphable.default import load_default_face_model
 
@@ -163,6 +165,7 @@ def test_ablations_share_their_first_stage(tools, tmp_path, monkeypatch):
             (folder.root / part).mkdir(parents=True, exist_ok=True)
             (folder.root / part / folder.root.name).touch()
         folder.export.mkdir()
+        folder.config.write_text(config.to_yaml())
 
     monkeypatch.setattr(ablations, "train", train)
     runs = ablations.Ablations(tmp_path, ["some"], ["unsupervised.epochs=2"], seed=1)
@@ -173,6 +176,12 @@ def test_ablations_share_their_first_stage(tools, tmp_path, monkeypatch):
     count = len(trained)
     runs.run()
     assert len(trained) == count
+    shutil.copytree(tmp_path, tmp_path / "elsewhere")
+    ablations.Ablations(tmp_path / "elsewhere", [], ["unsupervised.epochs=2"], seed=1).run()
+    assert len(trained) == count
+    for overrides, seed in ((["unsupervised.epochs=3"], 1), (["unsupervised.epochs=2"], 2)):
+        with pytest.raises(ConfigError, match="holds other runs; choose another folder"):
+            ablations.Ablations(tmp_path, ["some"], overrides, seed).run()
 
 
 def test_the_models_of_both_kinds_take_their_own_crops(tools, model, tmp_path):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tfface.config import ConfigError, IdentityRegressionConfig, load_config
+from tfface.config import Config, ConfigError, IdentityRegressionConfig, load_config
 from tfface.training.run import RunFolder, train
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "identity_regression.yaml"
@@ -53,7 +54,7 @@ class Ablations:
 
     def _train(self, name: str, changes: Sequence[str]) -> RunFolder:
         config, folder = self.config(name, changes), RunFolder(self.folder / name)
-        if folder.config.exists() and load_config(folder.config) != config:
+        if folder.config.exists() and _settings(load_config(folder.config)) != _settings(config):
             raise ConfigError(f"{self.folder}: holds other runs; choose another folder")
         if not folder.export.exists():
             train(config, resume=True)
@@ -65,6 +66,11 @@ class Ablations:
         config = load_config(CONFIG, [*self.overrides, *changes, output])
         assert isinstance(config, IdentityRegressionConfig)
         return config
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """What makes a training another one: not where it lies."""
+    return config.model_dump(exclude={"output": True, "unsupervised": {"records": True}})
 
 
 def _fork(begun: RunFolder, folder: RunFolder) -> None:
