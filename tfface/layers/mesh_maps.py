@@ -114,11 +114,9 @@ class PNCCRendering(MeshMap):
     def __init__(self, mean: ArrayLike, triangles: ArrayLike, *args: Any, **kwargs: Any) -> None:
         super().__init__(triangles, *args, **kwargs)
         self.mean = np.asarray(mean, np.float32)
-        low, high = self.mean.min(axis=0), self.mean.max(axis=0)
-        self._codes = (self.mean - low) / np.where(high > low, high - low, 1)
 
     def call(self, points: tf.Tensor) -> tf.Tensor:
-        codes = tf.constant(self._codes, points.dtype)
+        codes = normalized_coordinates(tf.constant(self.mean, points.dtype))
         codes = tf.broadcast_to(codes, tf.shape(points))
         return interpolate(codes, self.see(points), self.triangles)
 
@@ -139,3 +137,9 @@ class NormalMapRendering(MeshMap):
     def call(self, points: tf.Tensor, normals: tf.Tensor) -> tf.Tensor:
         pixels = interpolate(normals, self.see(points), self.triangles)
         return tf.math.l2_normalize(pixels, axis=-1, epsilon=1e-20)
+
+
+def normalized_coordinates(mean: tf.Tensor) -> tf.Tensor:
+    """The mean face `[..., V, 3]` with each axis stretched to [0, 1]: what a PNCC paints."""
+    low, high = (reduce(mean, -2, keepdims=True) for reduce in (tf.reduce_min, tf.reduce_max))
+    return tf.math.divide_no_nan(mean - low, high - low)

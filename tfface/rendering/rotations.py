@@ -47,7 +47,18 @@ def axis_angle(rotation: tf.Tensor) -> tf.Tensor:
     outer = _quaternion_outer_product(rotation)
     largest = tf.argmax(tf.linalg.diag_part(outer), axis=-1)
     row = tf.reduce_sum(outer * tf.one_hot(largest, 4, dtype=outer.dtype)[..., None], axis=-2)
-    quaternion = tf.math.l2_normalize(row, axis=-1)
+    return quaternion_axis_angle(tf.math.l2_normalize(row, axis=-1))
+
+
+def quaternion_axis_angle(quaternion: tf.Tensor) -> tf.Tensor:
+    """Axis-angle vector of a unit quaternion, smooth where the angle is below pi.
+
+    Args:
+        quaternion: `[..., 4]` (w, x, y, z).
+
+    Returns:
+        `[..., 3]` axis times angle, radians.
+    """
     quaternion = tf.where(quaternion[..., :1] < 0, -quaternion, quaternion)  # q and -q turn alike
     real, imaginary = quaternion[..., :1], quaternion[..., 1:]
     squared_sine = tf.reduce_sum(imaginary * imaginary, axis=-1, keepdims=True)
