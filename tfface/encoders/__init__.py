@@ -13,6 +13,7 @@ from tfface.encoders.errors import WeightsError
 from tfface.encoders.facenet import facenet_encoder
 from tfface.encoders.published_weights import load_published_weights
 from tfface.encoders.recognition_resnet import recognition_resnet_encoder
+from tfface.encoders.resnet import resnet50_encoder
 from tfface.encoders.vgg_face import vgg_face_encoder
 
 __all__ = ["ENCODERS", "WeightsError", "build_encoder", "load_published_weights"]
@@ -23,6 +24,7 @@ ENCODERS: dict[str, Callable[..., keras.Model]] = {
     "vgg_face": vgg_face_encoder,
     "facenet": facenet_encoder,
     "recognition_resnet": recognition_resnet_encoder,
+    "resnet50": resnet50_encoder,
 }
 
 

@@ -29,8 +29,9 @@ def convolution(
     strides: int = 1,
     padding: str = "same",
     groups: int = 1,
+    activation: str | None = "relu",
 ) -> keras.KerasTensor:
-    """Convolution with bias and ReLU; its groups are layers of their own, `<name>_group<i>`.
+    """Convolution with bias and activation; its groups are layers of their own, `<name>_group<i>`.
 
     Two convolutions of half the channels are what `groups=2` computes; TensorFlow's grouped kernel
     is five times slower on CPUs.
@@ -40,7 +41,7 @@ def convolution(
         first = 2.0 / PIXEL_DEVIATION**2
         initializer = keras.initializers.VarianceScaling(first if x.shape[-1] == 3 else 2.0)
         return layers.Conv2D(
-            width, kernel, strides, padding, "channels_last", activation="relu",
+            width, kernel, strides, padding, "channels_last", activation=activation,
             kernel_initializer=initializer, name=name,
         )(x)  # fmt: skip
     halves = keras.ops.split(x, groups, axis=-1)

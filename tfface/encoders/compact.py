@@ -10,8 +10,8 @@ BLOCKS = (1, 2, 2)
 FEATURES = 384
 
 
-def compact_encoder(image_size: int) -> keras.Model:
-    """Builds the compact encoder: `[B, S, S, 3]` in [0, 1] -> `[B, 384]` features.
+def compact_encoder(image_size: int, channels: int = 3) -> keras.Model:
+    """Builds the compact encoder: `[B, S, S, C]` in [0, 1] -> `[B, 384]` features.
 
     A strided 5x5 stem and three stages of 3x3 residual blocks (He et al. 2016). The last map is
     narrowed and flattened, not averaged: where things are is what pose and shape are read from.
@@ -19,8 +19,9 @@ def compact_encoder(image_size: int) -> keras.Model:
 
     Args:
         image_size: S; a multiple of 16 wastes nothing.
+        channels: C.
     """
-    images = keras.Input((image_size, image_size, 3), name="images")
+    images = keras.Input((image_size, image_size, channels), name="images")
     x = _convolution(2.0 * images - 1.0, WIDTHS[0], 5, strides=2)
     for width, blocks in zip(WIDTHS[1:], BLOCKS, strict=True):
         x = _convolution(x, width, 3, strides=2)

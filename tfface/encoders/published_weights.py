@@ -14,12 +14,13 @@ from tfface.encoders.weight_files import PublishedWeights, read_weight_file
 PUBLISHED = ("alexnet", "vgg_face", "recognition_resnet")
 
 
-def load_published_weights(encoder: keras.Model, path: str | Path) -> None:
+def load_published_weights(encoder: keras.Model, path: str | Path, layers: str = ".*") -> None:
     """Loads published weights into an encoder; all of them, or none.
 
     Args:
         encoder: Of `build_encoder`, one of `PUBLISHED`.
         path: The user's file; see `read_weight_file`. Its classifier is left out.
+        layers: Pattern of the names of the encoder's layers that were published.
 
     Raises:
         OSError: if the file cannot be read.
@@ -31,7 +32,7 @@ def load_published_weights(encoder: keras.Model, path: str | Path) -> None:
         raise WeightsError(f"{path}: weights are published for {names}, not for {encoder.name}")
     file = read_weight_file(path)
     values: list[tuple[keras.Variable, np.ndarray]] = []
-    for name, group in _layers(encoder).items():
+    for name, group in _layers(encoder, layers).items():
         shape = _kernel_shape(encoder, name, group)
         kernel, bias = _arrays(path, file, name, shape)
         if shape[2] == 3 and file.bgr:
@@ -45,11 +46,11 @@ def load_published_weights(encoder: keras.Model, path: str | Path) -> None:
         variable.assign(value)
 
 
-def _layers(encoder: keras.Model) -> dict[str, list[keras.Layer]]:
+def _layers(encoder: keras.Model, pattern: str) -> dict[str, list[keras.Layer]]:
     """Published layer name -> the layers that hold its groups."""
     layers: dict[str, list[keras.Layer]] = {}
     for layer in encoder.layers:
-        if layer.weights:
+        if layer.weights and re.fullmatch(pattern, layer.name):
             layers.setdefault(re.sub(r"_group\d+$", "", layer.name), []).append(layer)
     return layers
 
