@@ -136,6 +136,7 @@ def make_optimizer(
     multipliers: Mapping[str, float] | None = None,
     clip_norm: float | None = None,
     later: Sequence[tuple[int, float]] | None = None,
+    later_warmup_steps: int = 0,
 ) -> keras.Optimizer:
     """Builds an optimiser.
 
@@ -148,8 +149,9 @@ def make_optimizer(
         multipliers: As in `PartRates`.
         clip_norm: Largest global norm of a gradient; None does not clip.
         later: Steps and highest rate of each stage that follows; the schedule starts again with
-            each, without another warm-up. A run that may get such stages gives an empty list, as
-            the optimiser's variables are others without.
+            each. A run that may get such stages gives an empty list, as the optimiser's variables
+            are others without.
+        later_warmup_steps: As `warmup_steps`, of each of these.
 
     Raises:
         ValueError: if the name or the schedule is unknown.
@@ -160,7 +162,10 @@ def make_optimizer(
         raise ValueError(f"schedule: expected one of {', '.join(FINAL_RATES)}, got {schedule!r}")
     rate = _schedule(learning_rate, total_steps, schedule, warmup_steps)
     if later is not None:
-        schedules = [rate, *(_schedule(other, steps, schedule) for steps, other in later)]
+        schedules = [
+            rate,
+            *(_schedule(other, steps, schedule, later_warmup_steps) for steps, other in later),
+        ]
         rate = Consecutive(schedules, [total_steps, *(steps for steps, _ in later)][: len(later)])
     return OPTIMIZERS[name](rate, multipliers=multipliers, global_clipnorm=clip_norm)
 

@@ -19,6 +19,7 @@ from tfface.data.chips import crop_chip
 from tfface.data.detection import FaceDetector
 from tfface.data.face_records import make_record
 from tfface.data.records import write_shard
+from tfface.files import kept
 from tfface.losses.recognition import cosine_score
 from tfface.morphable.default import load_default_face_model
 from tfface.systems.face_views import draw_views, frontal_views
@@ -26,7 +27,6 @@ from tfface.systems.identity_regression import IdentityRegression
 from tfface.systems.recognition_features import (
     RECORD_SIZE,
     feature_batches,
-    kept,
     photo_features,
 )
 

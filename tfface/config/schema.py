@@ -128,6 +128,46 @@ class IdentityLossesConfig(Section):
     faces: Count = 4
 
 
+class CoarseFineModelConfig(Section):
+    """CoarseNet and FineNet.
+
+    `encoder` is CoarseNet's, which makes at most `passes`; `detail` are FineNet's stages, and
+    `weights` the user's file of VGG-Face's for them. The camera is distant (weak perspective):
+    `focal_length` counts sides of the crop.
+    """
+
+    encoder: Literal["compact", "resnet50"] = "compact"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 200
+    passes: Count = 4
+    detail: Literal["compact", "vgg_face"] = "compact"
+    weights: str | None = None
+    focal_length: Annotated[float, Field(ge=100.0)] = 450.0
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _fit_the_stages(cls, weights: str | None, info: pydantic.ValidationInfo) -> str | None:
+        if weights is not None and info.data.get("detail") != "vgg_face":
+            raise ValueError("nothing unless model.detail is vgg_face")
+        return weights
+
+
+class CoarseFineLossesConfig(Section):
+    """Weights of the terms of Richardson et al.; 0 switches a term off.
+
+    CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
+    balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
+    of intensities in [0, 1] and heights in pixels. `coarse` holds CoarseNet's solution where it was
+    before both were trained together.
+    """
+
+    geometry: NotNegative = 0.02
+    pose: NotNegative = 5.0
+    shading: NotNegative = 1.0
+    fidelity: NotNegative = 5e-3
+    smoothness: NotNegative = 1e-3
+    coarse: NotNegative = 1.0
+
+
 class SyntheticConfig(Section):
     """How the faces that are drawn from the face model vary: a distribution for each part.
 
@@ -303,6 +343,20 @@ class UnsupervisedConfig(Section):
     learning_rate: Positive = 1e-4
 
 
+class EndToEndConfig(Section):
+    """CoarseNet and FineNet together, after the `training.epochs` of CoarseNet on drawn faces.
+
+    `epochs` on the photos of `records`, whose labels are not used; FineNet learns from
+    `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that. Without records
+    drawn faces stand for photos.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    epochs: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 1e-3
+    coarse_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+
+
 class Config(Section):
     """A whole training run. `output` is the folder it writes, `seed` fixes every draw."""
 
@@ -310,7 +364,7 @@ class Config(Section):
     output: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     face_model: FaceModelConfig = FaceModelConfig()
-    model: ModelConfig | RecognitionModelConfig = ModelConfig()
+    model: ModelConfig | RecognitionModelConfig | CoarseFineModelConfig = ModelConfig()
     losses: Section
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -379,6 +433,32 @@ class IdentityRegressionConfig(Config):
         return {"unsupervised.records": self.unsupervised.records}
 
 
+class CoarseFineConfig(Config):
+    """A run of `tfface.systems.coarse_fine`. A face of a batch begins as another of it."""
+
+    system: Literal["coarse_fine"]
+    model: CoarseFineModelConfig = CoarseFineModelConfig()
+    losses: CoarseFineLossesConfig = CoarseFineLossesConfig()
+    end_to_end: EndToEndConfig = EndToEndConfig()
+
+    @pydantic.field_validator("training")
+    @classmethod
+    def _faces_have_others(cls, training: TrainingConfig) -> TrainingConfig:
+        if training.batch_size < 2:
+            raise ValueError("a batch_size of at least 2: a face begins as another of its batch")
+        return training
+
+    @pydantic.field_validator("data")
+    @classmethod
+    def _truth_is_known(cls, data: DataConfig) -> DataConfig:
+        return _without_photos(data, "end_to_end.records")
+
+    @property
+    def record_patterns(self) -> dict[str, list[str]]:
+        second = self.end_to_end
+        return {"end_to_end.records": second.records} if second.epochs else {}
+
+
 def _without_photos(data: DataConfig, instead: str) -> DataConfig:
     for key in ("records", "validation_records"):
         if getattr(data, key):
@@ -390,4 +470,5 @@ CONFIGS: dict[str, type[Config]] = {
     "mofa": MoFAConfig,
     "inverse_facenet": InverseFaceNetConfig,
     "identity_regression": IdentityRegressionConfig,
+    "coarse_fine": CoarseFineConfig,
 }

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfface.config import Config, ConfigError, IdentityRegressionConfig, MoFAConfig
+from tfface.config import (
+    CoarseFineConfig,
+    Config,
+    ConfigError,
+    IdentityRegressionConfig,
+    MoFAConfig,
+)
 from tfface.encoders.errors import ImageSizeError
 from tfface.morphable.load import configured_face_model
 from tfface.systems.base import FaceSystem
+from tfface.systems.coarse_fine import CoarseFine
 from tfface.systems.identity_regression import IdentityRegression
 from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.systems.mofa import MoFA
@@ -16,6 +23,7 @@ SYSTEMS: dict[str, Any] = {
     "mofa": MoFA,
     "inverse_facenet": InverseFaceNet,
     "identity_regression": IdentityRegression,
+    "coarse_fine": CoarseFine,
 }
 
 
@@ -34,6 +42,11 @@ def build_system(config: Config) -> FaceSystem:
         options["encoder"] = config.model.encoder
     if isinstance(config, MoFAConfig):
         options["sampled_vertices"] = config.model.sampled_vertices
+    if isinstance(config, CoarseFineConfig):
+        options |= {"passes": config.model.passes, "detail": config.model.detail}
+        if config.face_model.path == "default" and config.face_model.detail != "coarse":
+            coarse = config.face_model.model_copy(update={"detail": "coarse"})
+            options["feedback"] = configured_face_model(coarse)
     try:
         system = SYSTEMS[config.system].of_model(
             configured_face_model(config.face_model),

@@ -48,6 +48,8 @@ class FaceSystem(keras.Model):
             where a system sees one image at a time.
         face_model_name: Name of the face model.
         focal_length: Of a crop's camera, in sides of the crop.
+        camera: The model of its camera, `perspective` or `weak_perspective` (one so far away that
+            nothing is left of perspective).
         crop_rule: How a photo is cropped for the encoder.
         triangles: `(T, 3)` int32 mesh of what `decode` gives.
     """
@@ -58,6 +60,7 @@ class FaceSystem(keras.Model):
     together: keras.Model | None = None
     face_model_name: str
     focal_length: float
+    camera: str = "perspective"
     crop_rule: str = CROP_RULE
     triangles: np.ndarray
 
@@ -69,6 +72,26 @@ class FaceSystem(keras.Model):
     def decoded_layout(self) -> CodeLayout:
         """The code that `decode` takes: what the encoder gives, unless a system takes more."""
         return self.layout
+
+    @property
+    def learned_variables(self) -> list[keras.Variable]:
+        """What training changes, in an order of its own: the same of any mesh."""
+        return list(self.encoder.variables)
+
+    @property
+    def other_encoders(self) -> dict[str, keras.Model]:
+        """name -> images to codes `[..., N]`: what is exported beside `encoder`."""
+        return {} if self.together is None else {"serve_together": self.together}
+
+    @property
+    def lite_encoder(self) -> keras.Model:
+        """What is converted to TFLite, which cannot draw meshes."""
+        return self.encoder
+
+    @property
+    def detail_sizes(self) -> tuple[int, ...]:
+        """Sides of the pictures that an exported `detail` takes, pixels; none without it."""
+        return ()
 
     def build(self, input_shape: Any) -> None:
         self.built = True  # the encoder is built when it is made
@@ -88,6 +111,10 @@ class FaceSystem(keras.Model):
 
         The code is of `decoded_layout`.
         """
+        raise NotImplementedError
+
+    def detail(self, images: tf.Tensor, code: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images `[B, H, H, 3]` and their codes `[B, N]` -> maps of finer geometry."""
         raise NotImplementedError
 
     def reconstruct(self, images: tf.Tensor) -> dict[str, tf.Tensor]:

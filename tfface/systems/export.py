@@ -1,9 +1,11 @@
 """Writing a trained system for programs without tfface, and checking what was written.
 
-The folder is a SavedModel with the endpoints `serve` (images -> the parts of the code), `decode`
-(flat code -> vertices, albedo, landmarks) and, where a system can take several images of one person
-for one, `serve_together`; beside it `encoder.tflite` (the same `serve` with float16 weights),
-`topology.npz` (triangles, landmarks, contour, uv of the mesh) and `metadata.json`:
+The folder is a SavedModel with the endpoints `serve` (images -> the parts of the code) and `decode`
+(flat code -> vertices, albedo, landmarks), and what only some systems have: `serve_together`
+(several images of one person), `serve_trajectory` (the parts after every pass of an iteration) and
+`detail` (images and flat codes -> maps of finer geometry). Beside it lie `encoder.tflite` (the same
+`serve`, or its first pass, with float16 weights), `topology.npz` (triangles, landmarks, contour, uv
+of the mesh) and `metadata.json`:
 
     model = tf.saved_model.load("savedmodels/mofa")
     parts = model.serve(images)          # [B, S, S, 3]: float32 in [0, 1], or uint8
@@ -29,7 +31,7 @@ from tfface.systems.base import FaceSystem
 
 # Largest difference from the Keras model, relative to the largest number of the output (or to 1).
 DECODER_TOLERANCE = 1e-4
-ENCODER_TOLERANCE = 2e-2  # its kernels are stored in float16
+ENCODER_TOLERANCE = 2e-2  # kernels are stored in float16, and drawing rounds otherwise in a graph
 
 
 class ExportError(ValueError):
@@ -58,7 +60,13 @@ def export_system(system: FaceSystem, folder: str | Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         temporary = Path(place) / folder.name
         _write_saved_model(system, temporary)
-        (temporary / "encoder.tflite").write_bytes(_convert_to_tflite(temporary))
+        lite = temporary
+        if system.lite_encoder is not system.encoder:
+            lite = Path(place) / "lite"
+            archive = keras.export.ExportArchive()
+            _add_encoders(archive, system, {"serve": system.lite_encoder})
+            _write(archive, lite)
+        (temporary / "encoder.tflite").write_bytes(_convert_to_tflite(lite))
         np.savez_compressed(temporary / "topology.npz", **system.topology())  # type: ignore[arg-type]
         text = json.dumps(export_metadata(system), indent=1)
         (temporary / "metadata.json").write_text(text + "\n")
@@ -85,7 +93,9 @@ def export_metadata(system: FaceSystem) -> dict[str, Any]:
         "code_layout": {p.name: [p.start, p.size] for p in system.decoded_layout.parts.values()},
         "focal_length": system.focal_length,
         "focal_length_unit": "sides of the crop",
+        "camera": system.camera,
         "crop_rule": system.crop_rule,
+        "detail_sizes": list(system.detail_sizes),
         "images": "RGB, sRGB-encoded, float32 in [0, 1] or uint8",
     }
 
@@ -110,10 +120,15 @@ def check_export(system: FaceSystem, folder: Path) -> dict[str, float]:
         "serve (uint8)": _compare(expected, loaded.serve(tf.constant(pixels))),
         "decode": _compare(system.decode(codes), loaded.decode(tf.constant(codes))),
     }
-    if system.together is not None:
-        one = system.layout.split(system.together(images, training=False))
-        results["serve_together"] = _compare(one, loaded.serve_together(tf.constant(images)))
-    first = {name: value[:1] for name, value in expected.items()}
+    for name, encoder in system.other_encoders.items():
+        others = system.layout.split(encoder(images, training=False))
+        results[name] = _compare(others, getattr(loaded, name)(tf.constant(images)))
+    for size in system.detail_sizes:
+        code = system.layout.join(expected)
+        large = tf.image.resize(images, [size, size])
+        maps = loaded.detail(large, code)
+        results[f"detail ({size} px)"] = _compare(system.detail(large, code), maps)
+    first = system.layout.split(system.lite_encoder(images[:1], training=False))
     lite = _run_tflite(folder / "encoder.tflite", images[:1])
     results["encoder.tflite"] = _compare(first, lite)
     for name, difference in results.items():
@@ -127,41 +142,78 @@ def check_export(system: FaceSystem, folder: Path) -> dict[str, float]:
 
 
 def _write_saved_model(system: FaceSystem, folder: Path) -> None:
-    size = system.image_size
-    stored = {v.path: _stored(v) for v in system.encoder.variables}
     archive = keras.export.ExportArchive()  # finds the variables that its endpoints use
-
-    def serve(name: str, encoder: keras.Model) -> None:
-        @tf.function(autograph=False)
-        def endpoint(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            if images.dtype == tf.uint8:
-                images = tf.cast(images, tf.float32) / 255.0
-            weights = (
-                [tf.cast(*stored[v.path]) for v in variables]
-                for variables in (encoder.trainable_variables, encoder.non_trainable_variables)
-            )
-            code, _ = encoder.stateless_call(*weights, images, training=False)
-            return system.layout.split(code)
-
-        # The first one traced is the signature of TensorFlow Serving and TFLite.
-        for dtype in (tf.float32, tf.uint8):
-            spec = tf.TensorSpec([None, size, size, 3], dtype, "images")
-            endpoint.get_concrete_function(spec)
-        archive.add_endpoint(name, endpoint)
 
     @tf.function(autograph=False)
     def decode(code: tf.Tensor) -> dict[str, tf.Tensor]:
         face = system.decode(code)
         return {name: face[name] for name in ("vertices", "albedo", "landmarks")}
 
+    draw = tf.function(system.detail, autograph=False)
+
+    @tf.function(autograph=False)
+    def detail(images: tf.Tensor, code: tf.Tensor) -> dict[str, tf.Tensor]:
+        return draw(_as_floats(images), code)
+
     decode.get_concrete_function(
         tf.TensorSpec([None, system.decoded_layout.size], tf.float32, "code")
     )
-    serve("serve", system.encoder)
-    if system.together is not None:
-        serve("serve_together", system.together)
+    for size in system.detail_sizes:
+        code = tf.TensorSpec([None, system.layout.size], tf.float32, "code")
+        for dtype in (tf.float32, tf.uint8):
+            detail.get_concrete_function(_pictures(size, dtype), code)
+    _add_encoders(archive, system, {"serve": system.encoder, **system.other_encoders})
     archive.add_endpoint("decode", decode)
-    archive.write_out(str(folder), verbose=False)
+    if system.detail_sizes:
+        archive.add_endpoint("detail", detail)
+    _write(archive, folder)
+
+
+def _write(archive: keras.export.ExportArchive, folder: Path) -> None:
+    """Without the gradients of tfface's own, each of which would bring the mesh once more."""
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    archive.write_out(str(folder), options=options, verbose=False)
+
+
+def _add_encoders(
+    archive: keras.export.ExportArchive, system: FaceSystem, encoders: Mapping[str, keras.Model]
+) -> None:
+    """Endpoints of images that give the parts of codes; they share their weights."""
+    stored = {v.path: _stored(v) for v in system.learned_variables}
+
+    def weight(variable: keras.Variable) -> tf.Tensor:
+        if variable.path not in stored:
+            return tf.convert_to_tensor(variable)
+        return tf.cast(*stored[variable.path])
+
+    def add(name: str, encoder: keras.Model) -> None:
+        @tf.function(autograph=False)
+        def encode(images: tf.Tensor) -> tf.Tensor:  # one graph for both kinds of pictures
+            weights = (
+                [weight(v) for v in variables]
+                for variables in (encoder.trainable_variables, encoder.non_trainable_variables)
+            )
+            return encoder.stateless_call(*weights, images, training=False)[0]
+
+        @tf.function(autograph=False)
+        def endpoint(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            return system.layout.split(encode(_as_floats(images)))
+
+        # The first one traced is the signature of TensorFlow Serving and TFLite.
+        for dtype in (tf.float32, tf.uint8):
+            endpoint.get_concrete_function(_pictures(system.image_size, dtype))
+        archive.add_endpoint(name, endpoint)
+
+    for name, encoder in encoders.items():
+        add(name, encoder)
+
+
+def _as_floats(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else images
+
+
+def _pictures(size: int, dtype: tf.DType) -> tf.TensorSpec:
+    return tf.TensorSpec([None, size, size, 3], dtype, "images")
 
 
 def _stored(variable: keras.Variable) -> tuple[tf.Variable, str]:

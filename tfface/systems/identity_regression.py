@@ -28,6 +28,7 @@ from tfface.config import (
 )
 from tfface.data.code_samplers import FaceSampler
 from tfface.encoders.recognition import recognition_network
+from tfface.files import Arrays, kept
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
 from tfface.losses.recognition import batch_distribution_loss, identity_loss
 from tfface.morphable.model import MorphableModel
@@ -36,7 +37,7 @@ from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.systems.base import FaceSystem, Stage
 from tfface.systems.code_regressor import compared_vertices, mesh_topology
 from tfface.systems.face_views import ChipRenderer, Views, draw_views, frontal_views
-from tfface.systems.recognition_features import Arrays, feature_batches, kept, photo_features
+from tfface.systems.recognition_features import feature_batches, photo_features
 
 PARTS = ("identity", "albedo")
 HIDDEN = 1024  # units of each of the two layers

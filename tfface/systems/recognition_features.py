@@ -6,10 +6,7 @@ The networks are frozen, so a step of training needs no pass through them for wh
 from __future__ import annotations
 
 import itertools
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -18,35 +15,10 @@ from tqdm import tqdm
 
 from tfface.data.chips import crop_chip
 from tfface.data.records import read_records
-from tfface.files import write_by_rename
+from tfface.files import Arrays
 
 RECORD_SIZE = 256  # pixels of the crops that chips are cut out of
 _BATCH = 32
-
-Arrays = dict[str, np.ndarray]
-
-
-def kept(file: Path, settings: str, chief: bool, make: Callable[[], Arrays]) -> Arrays:
-    """What a file holds, or what `make` returns, which the file then keeps.
-
-    Args:
-        file: A `.npz` file. One that is damaged or of other settings is made anew.
-        settings: All that the arrays depend on.
-        chief: Whether this process writes.
-        make: Makes the arrays.
-    """
-    try:
-        with np.load(file, allow_pickle=False) as saved:
-            arrays = dict(saved)
-            if str(arrays.pop("settings")) == settings:
-                return arrays
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        pass
-    arrays = make()
-    if chief:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_by_rename(file, partial(_save, arrays={**arrays, "settings": np.array(settings)}))
-    return arrays
 
 
 def photo_chips(records: Sequence[str], size: int) -> Iterator[np.ndarray]:
@@ -100,8 +72,3 @@ def feature_batches(
 
     steps = tf.data.Dataset.counter(first_step)
     return steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-
-def _save(path: Path, arrays: Arrays) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]

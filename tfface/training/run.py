@@ -191,10 +191,10 @@ def _compiled_system(config: Config) -> FaceSystem:
 
 
 def _exported_system(system: FaceSystem, config: Config) -> FaceSystem:
-    """A float32 system outside any strategy, with the same encoder and the exported mesh."""
+    """A float32 system outside any strategy that has learned the same, with the exported mesh."""
     face_model = config.face_model.model_copy(update={"detail": config.face_model.exported})
     copy = _built_system(config.model_copy(update={"face_model": face_model}))
-    for target, source in zip(copy.encoder.variables, system.encoder.variables, strict=True):
+    for target, source in zip(copy.learned_variables, system.learned_variables, strict=True):
         target.assign(tf.convert_to_tensor(source))
     return copy
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 # Columns of a grid, from left to right: names that `FaceSystem.render` returns.
-COLUMNS = ("input", "render", "overlay", "geometry", "albedo", "shading")
+COLUMNS = ("input", "render", "overlay", "geometry", "albedo", "shading", "detail")
 
 
 class FacePictures(keras.callbacks.Callback):

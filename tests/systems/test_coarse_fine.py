@@ -1,0 +1,271 @@
+"""CoarseNet and FineNet: representation, passes, gradients through the layer, and the stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfface.code import CodeLayout
+from tfface.config import CoarseFineConfig, ConfigError, SyntheticConfig, load_config
+from tfface.data.code_samplers import FaceSampler
+from tfface.data.synthetic import synthetic_faces
+from tfface.morphable.default import load_default_face_model
+from tfface.rendering.cameras import rotate
+from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.srgb import grey
+from tfface.systems.coarse_fine import CoarseFine
+from tfface.systems.coarse_net import POSE, FirstPass
+
+SIZE = 64
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def system() -> CoarseFine:
+    """Its last layers, which start at zero, know a little."""
+    system = CoarseFine.of_model(load_default_face_model("coarse"), SIZE)
+    random = np.random.default_rng(0)
+    for layer in (system.coarse_net.network.get_layer("code"), system.fine_net.regressor):
+        layer.kernel.assign(0.02 * random.standard_normal(layer.kernel.shape))
+    return system
+
+
+@pytest.fixture(scope="module")
+def drawn(system: CoarseFine) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    faces = synthetic_faces(system.morphable_model, system.decoder, SyntheticConfig(), 3)
+    return next(faces.batch(4).as_numpy_iterator())
+
+
+def test_solutions_and_codes_are_the_same_faces(system: CoarseFine) -> None:
+    solutions = 0.3 * tf.random.stateless_normal([5, 150], [0, 1])
+    parts = system.layout.split(system.coarse_net.to_code(solutions))
+    np.testing.assert_allclose(system.coarse_net.to_solution(parts), solutions, atol=1e-5)
+
+
+def test_zeros_are_the_mean_face_in_the_middle_of_the_picture(system: CoarseFine) -> None:
+    parts = system.coarse_net.parts(tf.zeros([1, 150]))
+    landmarks = system.decoder.landmarks({**system.drawable(parts)})[0].numpy()
+    middle = (landmarks.min(axis=0) + landmarks.max(axis=0)) / 2
+    assert abs(middle[0] - SIZE / 2) < 0.1
+    assert np.ptp(landmarks[:, 1]) == pytest.approx(0.6 * SIZE, rel=0.2)
+
+
+def test_the_maps_show_the_face_that_the_picture_shows(system, drawn) -> None:
+    """The weak perspective of the maps and the distant camera of drawn faces agree."""
+    code = CodeLayout(system.decoder.code_sizes).split(drawn[1]["code"])
+    faces = system.maps.see(code, SIZE)
+    landmarks = drawn[1]["landmarks"]
+    turned = rotate(faces.vertices, rotation_matrix(code["rotation"]))
+    own = system.maps.camera.to_picture(turned, code["translation"], SIZE)
+    inner = system.decoder.landmark_vertices[17:]
+    np.testing.assert_allclose(tf.gather(own, inner, axis=1)[..., :2], landmarks[:, 17:], atol=0.05)
+
+
+def test_feedback_tells_places_and_normals(system: CoarseFine) -> None:
+    net = system.coarse_net
+    faces = net.maps.see(net.parts(tf.zeros([1, 150])), SIZE)
+    feedback, mask = net.maps.feedback(faces).numpy()[0], faces.mask.numpy()[0, ..., 0] > 0
+    assert feedback.shape == (SIZE, SIZE, 6)
+    assert (feedback[~mask] == 0).all()
+    assert feedback.min() >= 0
+    assert feedback.max() <= 1
+    left_to_right = feedback[SIZE // 2, mask[SIZE // 2], 0]
+    assert (np.diff(left_to_right[5:-5]) > 0).all()  # x grows, whatever the depth
+    nose = system.decoder.landmarks(system.drawable(net.parts(tf.zeros([1, 150]))))[0, 30]
+    column, row = np.floor(nose.numpy()).astype(int)
+    assert feedback[row, column, 5] > 0.8  # its normal looks at the camera
+
+
+def test_a_pass_sees_the_picture_only_where_the_last_face_is(system, drawn) -> None:
+    images = drawn[0].copy()
+    zeros = tf.zeros([4, 150])
+    faces = system.coarse_net.maps.see(system.coarse_net.parts(zeros), SIZE)
+    changed = np.where(faces.mask > 0, images, 1.0 - images)
+    before, after = (system.coarse_net.correct(i, zeros) for i in (images, changed))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+    assert np.abs(system.coarse_net.correct(1.0 - images, zeros) - before).max() > 1e-3
+
+
+def test_the_trajectory_starts_at_zero_and_follows_the_passes(system, drawn) -> None:
+    net, images = system.coarse_net, drawn[0]
+    trajectory = net.iterate(images)
+    assert trajectory.shape == (4, net.passes + 1, 150)
+    np.testing.assert_array_equal(trajectory[:, 0], np.zeros((4, 150)))
+    for number in range(2):
+        step = net.correct(images, trajectory[:, number])
+        np.testing.assert_allclose(trajectory[:, number + 1], step, atol=1e-4)
+    np.testing.assert_allclose(net(images), net.to_code(trajectory[:, -1]), atol=1e-4)
+
+
+def test_a_converged_face_stays(system: CoarseFine) -> None:
+    net = CoarseFine.of_model(system.morphable_model, SIZE).coarse_net  # changes nothing
+    trajectory = net.iterate(np.zeros((2, SIZE, SIZE, 3), np.float32), passes=3)
+    np.testing.assert_array_equal(trajectory, np.zeros((2, 4, 150)))
+
+
+def test_the_first_pass_alone_is_that_of_the_trajectory(system, drawn) -> None:
+    first = FirstPass(system.coarse_net)(drawn[0])
+    second = system.coarse_net.to_code(system.coarse_net.iterate(drawn[0])[:, 1])
+    np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-3)
+
+
+def test_the_geometry_error_is_that_of_the_meshes(system: CoarseFine) -> None:
+    """Eq. (4): the distance of coefficients in the metric of the bases is that of vertices."""
+    codes = FaceSampler(system.morphable_model, system.decoder, SyntheticConfig()).draw(
+        3, tf.constant([1, 2], tf.int64)
+    )
+    truth = system.true_solutions(codes)
+    found = truth + 0.2 * tf.random.stateless_normal(truth.shape, [3, 4])
+    terms = system.supervised_terms(found, truth)
+    meshes = [
+        system.decoder.face_model.vertices(*tf.split(s[:, :-POSE], [80, 64], -1))
+        for s in (found, truth)
+    ]
+    squared = np.sum(np.square(meshes[0] - meshes[1]), axis=-1) @ system.compared
+    expected = np.mean(squared / system.compared.sum())
+    weights = system.losses_config
+    assert float(terms["geometry"]) == pytest.approx(weights.geometry * expected, rel=1e-2)
+    pose = np.mean(np.square(found[:, -POSE:] - truth[:, -POSE:]))
+    assert float(terms["pose"]) == pytest.approx(weights.pose * pose, rel=1e-5)
+
+
+def test_geometry_and_pose_begin_alike(repository: Path) -> None:
+    """Section 3.3: the weights balance the errors of the zero solution on drawn faces."""
+    config = load_config(repository / "configs/coarse_fine.yaml", [f"model.image_size={SIZE}"])
+    assert isinstance(config, CoarseFineConfig)
+    model = load_default_face_model("coarse")
+    system = CoarseFine.of_model(model, SIZE, losses=config.losses)
+    sampler = FaceSampler(model, system.decoder, config.data.synthetic)
+    truth = system.true_solutions(sampler.draw(64, tf.constant([5, 6], tf.int64)))
+    terms = system.supervised_terms(tf.zeros_like(truth), truth)
+    assert 0.5 < float(terms["geometry"] / terms["pose"]) < 2.0
+
+
+def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
+    """Eq. (5) to (7): a loss on FineNet's surface trains CoarseNet through the rendering layer."""
+    variables = [system.coarse_net.network.get_layer("code").kernel]
+    (on_head,) = _gradients(system, drawn[0], variables)
+    assert float(tf.norm(on_head[:, :-POSE])) > 0
+    assert float(tf.norm(on_head[:, -POSE:])) > 0
+
+
+@pytest.mark.parametrize("net", ["coarse", "fine"])
+def test_a_step_against_the_gradient_lowers_the_criterion(system, drawn, net) -> None:
+    """So the gradient of each net points the right way, CoarseNet's through layer and passes."""
+    copy = CoarseFine.from_config(system.get_config())
+    copy.set_weights(system.get_weights())
+    of = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
+    variables = of[net].trainable_variables
+    before = _criterion(copy, drawn[0])
+    gradients = _gradients(copy, drawn[0], variables)
+    norm = tf.linalg.global_norm(gradients)
+    for variable, gradient in zip(variables, gradients, strict=True):
+        variable.assign_sub(0.001 * gradient / norm)
+    assert float(_criterion(copy, drawn[0])) < float(before)
+
+
+def _criterion(system: CoarseFine, images: np.ndarray) -> tf.Tensor:
+    """Eq. (14), without the fidelity of CoarseNet."""
+    terms = system.unsupervised_terms(images, tf.zeros([len(images), 150]))
+    return tf.add_n([terms[name] for name in ("shading", "fidelity", "smoothness")])
+
+
+def _gradients(
+    system: CoarseFine, images: np.ndarray, variables: list[keras.Variable]
+) -> list[tf.Tensor]:
+    with tf.GradientTape() as tape:
+        value = _criterion(system, images)
+    return tape.gradient(value, variables)
+
+
+def test_skin_has_the_grey_values_of_the_albedo_model(system: CoarseFine) -> None:
+    """Its mean, and the change by one sigma of a mode, as the decoder gives them."""
+    faces = system.maps.see(system.coarse_net.parts(tf.zeros([1, 150])), SIZE)
+    skin, mean, modes = system.paint_skin(faces)
+    model = system.decoder.face_model
+    for number in (0, 3, 9):
+        sigma = tf.one_hot([number], system.decoder.code_sizes["albedo"])
+        plain, changed = (grey(model.albedo_colours(code)[0]) for code in (0 * sigma, sigma))
+        expected = system.maps.paint(changed - plain, faces)
+        np.testing.assert_allclose(modes[..., number : number + 1], expected, atol=1e-4)
+    np.testing.assert_allclose(mean, system.maps.paint(plain, faces), atol=1e-4)
+    assert modes.shape[-1] == 10
+    assert 0.1 < np.mean(skin) < 0.5
+
+
+def test_fidelity_holds_the_original_solution(system, drawn) -> None:
+    images = drawn[0]
+    solution = system.coarse_net.iterate(images)[:, -1]
+    here = system.unsupervised_terms(images, solution)
+    away = system.unsupervised_terms(images, solution + 0.1)
+    assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-3)  # of converged ones
+    assert float(away["coarse"]) == pytest.approx(0.01 * system.losses_config.coarse, rel=1e-3)
+
+
+def test_states_lie_between_the_truth_and_another_face(system: CoarseFine) -> None:
+    """Eq. (3), and some zeros, where every iteration starts."""
+    data = load_config(
+        Path(__file__).parents[2] / "configs/coarse_fine_quickstart.yaml",
+        ["data.synthetic.supersampling=1", "data.synthetic.corpus=16"],
+    ).data
+    batches = system.training_batches(data, 16, seed=0).take(4)
+    shares = []
+    for _, targets in batches:
+        truth = system.true_solutions(targets["code"]).numpy()
+        other, state = np.roll(truth, 1, axis=0), targets["state"].numpy()
+        zero = (state == 0).all(axis=1)
+        across = truth - other
+        share = np.sum((state - other) * across, 1) / np.sum(across**2, 1)
+        expected = other + share[:, None] * across
+        np.testing.assert_allclose(state[~zero], expected[~zero], atol=1e-4)
+        shares += list(np.where(zero, np.nan, share))
+    assert 0.05 < np.mean(np.isnan(shares)) < 0.5
+    assert 0 <= np.nanmin(shares) < 0.2 < 0.8 < np.nanmax(shares) <= 1
+
+
+def test_detail_of_twice_the_size_is_of_the_same_face(system, drawn) -> None:
+    images = drawn[0][:1]
+    code = system.coarse_net(images)
+    large = tf.image.resize(images, [2 * SIZE] * 2)
+    small, fine = system.detail(images, code), system.detail(large, code)
+    assert fine["heights"].shape == (1, 2 * SIZE, 2 * SIZE, 1)
+    both = tf.image.resize(fine["coarse"], [SIZE] * 2, "area") / 2.0
+    inside = tf.image.resize(fine["mask"], [SIZE] * 2, "area") == 1
+    apart = np.abs(both - small["coarse"])[inside & (small["mask"] == 1)]
+    assert np.median(apart) < 0.1  # px
+
+
+def test_albedo_is_the_mean_and_there_is_no_light(system, drawn) -> None:
+    face = system.reconstruct(drawn[0])
+    mean = system.morphable_model.albedo_mean
+    np.testing.assert_allclose(face["albedo"][0], mean, atol=1e-5)
+    assert not {"illumination", "shading", "colours"} & set(face)
+
+
+def test_the_original_solutions_are_those_of_the_stages_beginning(
+    system: CoarseFine, repository: Path, tmp_path: Path
+) -> None:
+    """A run that goes on reads them; without them it cannot go on, as CoarseNet has changed."""
+    small = ["data.synthetic.corpus=4", "data.synthetic.supersampling=1", "training.batch_size=2"]
+    file = repository / "configs/coarse_fine_quickstart.yaml"
+    config = load_config(file, [*small, f"model.image_size={SIZE}", f"output={tmp_path}"])
+    _, stage = system.stages(config, tmp_path)
+    images, targets = next(iter(stage.make_batches(0)))
+    expected = system.coarse_net.iterate(images)[:, -1]
+    np.testing.assert_allclose(targets["original"], expected, atol=2e-2)
+    again = [t["original"].numpy() for _, t in stage.make_batches(1).take(2)]
+    straight = [t["original"].numpy() for _, t in stage.make_batches(0).take(3)][1:]
+    np.testing.assert_array_equal(again, straight)
+    (tmp_path / "solutions.npz").unlink()
+    with pytest.raises(ConfigError, match=r"solutions\.npz"):
+        stage.make_batches(1)
+
+
+def test_a_batch_of_one_has_no_other_face(repository: Path) -> None:
+    file = repository / "configs/coarse_fine_quickstart.yaml"
+    with pytest.raises(ConfigError, match="training: expected a batch_size of at least 2"):
+        load_config(file, ["training.batch_size=1"])
