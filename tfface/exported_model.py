@@ -73,7 +73,9 @@ class ExportedModel:
         system, face_model: Names.
         image_size: Side S of the crops, px.
         focal_length: In sides of the crop.
+        camera: Its model, `perspective` or `weak_perspective`.
         crop_rule: How photos are cropped for it.
+        detail_sizes: Sides of the crops that `detail` takes, px; none where it finds no detail.
         triangles: `(T, 3)` int32.
         landmarks: `(68,)`.
         contour: `(17, C)`.
@@ -96,6 +98,8 @@ class ExportedModel:
             self.image_size = int(metadata["image_size"])
             self.focal_length = float(metadata["focal_length"])
             self.crop_rule = str(metadata["crop_rule"])
+            self.camera = str(metadata.get("camera", "perspective"))
+            self.detail_sizes = [int(size) for size in metadata.get("detail_sizes", [])]
             self.layout = {k: (int(a), int(n)) for k, (a, n) in metadata["code_layout"].items()}
             with np.load(folder / "topology.npz", allow_pickle=False) as topology:
                 self.triangles = topology["triangles"].astype(np.int32)
@@ -177,18 +181,55 @@ class ExportedModel:
         pixels = self._camera(crops.shape[1]).project(faces.points).astype(np.float32)
         return sample_bilinear(crops.astype(np.float32) / 255, pixels).numpy()
 
+    def trajectory(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """The parts of the codes after 0, 1, ... passes of a system that iterates, `(B, P, ...)`.
+
+        Args:
+            crops: `(B, S, S, 3)` uint8.
+
+        Raises:
+            ModelError: the system does not iterate.
+        """
+        if not hasattr(self._functions, "serve_trajectory"):
+            raise ModelError(f"{self.system}: finds a face in one pass, not by iteration")
+        found = self._functions.serve_trajectory(tf.constant(crops))
+        return {k: v.numpy() for k, v in found.items()}
+
+    def detail(self, crops: np.ndarray, parts: Parts) -> dict[str, np.ndarray]:
+        """Maps of finer geometry, see `tfface.systems.coarse_fine`.
+
+        Args:
+            crops: `(B, H, H, 3)` uint8, H of `detail_sizes`.
+            parts: Of their code.
+
+        Raises:
+            ModelError: the system finds no detail, or none in crops of that size.
+        """
+        if crops.shape[1] not in self.detail_sizes:
+            sizes = " or ".join(map(str, self.detail_sizes)) or "none"
+            raise ModelError(
+                f"{self.system}: detail: expected crops of {sizes} px, got {crops.shape[1]}"
+            )
+        code = tf.constant(self._join(parts))
+        return {k: v.numpy() for k, v in self._functions.detail(tf.constant(crops), code).items()}
+
     def decode(self, parts: Parts) -> dict[str, np.ndarray]:
         """`vertices`, `albedo` `(B, V, 3)` and `landmarks` `(B, 68, 3)` of codes, without pose.
 
         Args:
             parts: Of the code, `(B, ...)`; those that are missing are zero.
         """
+        code = tf.constant(self._join(parts))
+        return {k: v.numpy() for k, v in self._functions.decode(code).items()}
+
+    def _join(self, parts: Parts) -> np.ndarray:
+        """Flat codes `(B, N)`."""
         count = len(parts["identity"])
         code = np.zeros((count, sum(size for _, size in self.layout.values())), np.float32)
         for name, (start, size) in self.layout.items():
             if name in parts:
                 code[:, start : start + size] = np.reshape(parts[name], (count, size))
-        return {k: v.numpy() for k, v in self._functions.decode(tf.constant(code)).items()}
+        return code
 
     def _camera(self, size: int) -> PhotoCamera:
         """The camera of a crop at another resolution."""

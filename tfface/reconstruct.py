@@ -13,6 +13,11 @@ folder appears whole, by rename, and replaces an earlier reconstruction of the s
     overlay.png          the face drawn over the input, at its size
     views.png            input, overlay, geometry, albedo, shading, frontal, three-quarter
     depth.npy            float32 mm along the viewing axis, at the input's size, 0 where no face is
+    mesh_detail.obj,     where a system finds finer geometry: the face in the photo, with wrinkles,
+    mesh_detail.glb      mm in the space of mesh.obj, vertex colours = the photo
+    depth_detail.npy,    likewise: as depth.npy and normals.png, where the face is shown
+    normals_detail.png
+    detail.png           the photo, the coarse and the finer geometry side by side
     normals.png          camera-space normals as 255 (n + 1) / 2, black where no face is
 
 Exit status: 0 if every input gave a face; 3 if some had none or could not be read or written, each

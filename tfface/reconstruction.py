@@ -15,9 +15,18 @@ import tensorflow as tf
 
 from tfface.data.crop import crop_image
 from tfface.rendering.spherical_harmonics import sh_shading
+from tfface.visualization.drawing import draw
 from tfface.visualization.meshes import write_glb, write_obj
-from tfface.visualization.overlay import draw_overlay, write_depth_and_normals, write_png
+from tfface.visualization.overlay import (
+    NO_DEPTH,
+    draw_overlay,
+    encode_normals,
+    write_depth_and_normals,
+    write_npy,
+    write_png,
+)
 from tfface.visualization.posed_face import PhotoCamera, PosedFace
+from tfface.visualization.relief import Relief, draw_relief, relief_maps, relief_mesh
 from tfface.visualization.views import PANEL, draw_views
 
 JSON_NAME = "reconstruction.json"
@@ -51,6 +60,7 @@ class FaceReconstruction:
         fitted: `(V,)` in [0, 1], how far each vertex belongs to the face that systems compare
             with photos (and its mouth); the rest of the head is the model's guess.
         photometric_error: Mean RGB distance over the visible vertices of the face.
+        relief: Finer geometry than the mesh's; None where a system sees none.
         seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`.
     """
 
@@ -74,6 +84,7 @@ class FaceReconstruction:
     triangles: np.ndarray
     fitted: np.ndarray
     photometric_error: float
+    relief: Relief | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     def posed(self) -> PosedFace:
@@ -99,7 +110,7 @@ class FaceReconstruction:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes reconstruction.json, mesh.obj, mesh.glb, overlay.png, views.png, depth.npy and
-        normals.png (see `tfface.reconstruct`).
+        normals.png, with a relief also detail.png and mesh_detail (see `tfface.reconstruct`).
 
         Args:
             folder: Appears by rename when everything in it is written, and replaces an earlier
@@ -144,16 +155,26 @@ class FaceReconstruction:
             },
             "rotation": _numbers(self.rotation),
             "translation": _numbers(self.translation),
-            "camera": {
-                "model": "perspective",
-                "focal_length": float(self.camera.focal_length),
-                "principal_point": _numbers(self.camera.principal_point),
-            },
+            "camera": self._camera(),
             "landmarks_68": _numbers(self.landmarks_68),
             "landmarks_68_3d": _numbers(self.landmarks_68_3d),
             "photometric_error": _finite(self.photometric_error),
             "seconds": dict(self.seconds),
         }
+
+    def _camera(self) -> dict[str, Any]:
+        """With the scale of the face, px per mm, where that says all."""
+        camera = {
+            "model": self.camera.model,
+            "focal_length": float(self.camera.focal_length),
+            "principal_point": _numbers(self.camera.principal_point),
+        }
+        if self.camera.model == "weak_perspective":
+            camera["scale"] = self._pixels_per_mm()
+        return camera
+
+    def _pixels_per_mm(self) -> float:
+        return float(self.camera.focal_length / -self.translation[2])
 
     def _write(self, folder: Path) -> None:
         started = time.perf_counter()
@@ -170,10 +191,31 @@ class FaceReconstruction:
         write_depth_and_normals(folder / "depth.npy", folder / "normals.png", face, width, height)
         for write, name in ((write_obj, "mesh.obj"), (write_glb, "mesh.glb")):
             write(folder / name, self.mesh, self.triangles, self.albedo)
+        if self.relief is not None:
+            self._write_relief(folder, self.relief, face)
         record = self.to_json()
         record["seconds"]["rendering"] = rendered - started
         record["seconds"]["writing"] = time.perf_counter() - rendered
         (folder / JSON_NAME).write_text(json.dumps(record, allow_nan=False) + "\n")
+
+    def _write_relief(self, folder: Path, relief: Relief, face: PosedFace) -> None:
+        """detail.png, and mesh, depth and normals of what is shown over the photo."""
+        write_png(folder / "detail.png", draw_relief(relief))
+        size = len(relief.crop)
+        zoom = size / (self.box[2] - self.box[0])
+        cropped = face.cropped(self.box[:2], zoom)
+        shown = draw(cropped, face.fitted[:, None], (0, 0, size, size)).attributes[..., 0] > 0.5
+        scale = zoom * self._pixels_per_mm()
+        vertices, triangles, colours = relief_mesh(
+            relief, shown, scale, self.rotation, self.translation
+        )
+        for write, name in ((write_obj, "mesh_detail.obj"), (write_glb, "mesh_detail.glb")):
+            write(folder / name, vertices, triangles, colours)
+        heights, normals = relief_maps(relief, shown, self.box, *self.image.shape[:2])
+        depth = -self.translation[2] - heights / self._pixels_per_mm()
+        depth = np.where(np.isnan(depth), NO_DEPTH, depth).astype(np.float32)
+        write_npy(folder / "depth_detail.npy", depth)
+        write_png(folder / "normals_detail.png", encode_normals(normals))
 
 
 def is_reconstruction(folder: str | os.PathLike[str]) -> bool:

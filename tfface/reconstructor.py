@@ -14,10 +14,11 @@ from tfface.data.chips import crop_chip
 from tfface.data.crop import crop_box, crop_image, to_crop, to_image
 from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.exported_model import ExportedModel
-from tfface.fitting.neutral_face import place_faces
+from tfface.fitting.neutral_face import light_faces, place_faces
 from tfface.reconstruction import FaceReconstruction
 from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.visualization.posed_face import PhotoCamera
+from tfface.visualization.relief import Relief
 
 _BATCH = 16  # faces at a time
 _POSE = ("rotation", "translation")
@@ -118,15 +119,20 @@ class Reconstructor:
                 to_crop(f.landmarks, b, size) for f, b in zip(detected, boxes, strict=True)
             ]
             parts = place_faces(model, regressed, crops, np.stack(landmarks))
+        elif "illumination" not in regressed:
+            parts = light_faces(model, regressed, crops)
         posed = model.pose(parts)
         errors = model.photometric_errors(posed, crops)
-        mesh = posed.vertices if parts is regressed else model.decode(regressed)["vertices"]
+        expressive = "expression" in regressed
+        mesh = posed.vertices if expressive else model.decode(regressed)["vertices"]
+        reliefs = self._see_details(image, boxes, regressed)
         times = {**times, "decoding": (time.perf_counter() - started) / len(detected)}
         code = {name: values for name, values in parts.items() if name not in _POSE}
         results = []
         for i, (face, box) in enumerate(zip(detected, boxes, strict=True)):
             side = box[2] - box[0]
-            camera = PhotoCamera(model.focal_length * side, (box[:2] + box[2:]) / 2)
+            middle = (box[:2] + box[2:]) / 2
+            camera = PhotoCamera(model.focal_length * side, middle, model.camera)
             results.append(
                 FaceReconstruction(
                     system=model.system,
@@ -149,10 +155,27 @@ class Reconstructor:
                     triangles=model.triangles,
                     fitted=model.shown,
                     photometric_error=float(errors[i]),
+                    relief=reliefs[i] if reliefs else None,
                     seconds=dict(times),
                 )
             )
         return results
+
+    def _see_details(
+        self, image: np.ndarray, boxes: list[np.ndarray], parts: dict[str, np.ndarray]
+    ) -> list[Relief]:
+        """The finer geometry of faces, at the resolution of the photo; none if it is not seen."""
+        model, reliefs = self.model, []
+        if not model.detail_sizes:
+            return []
+        for i, box in enumerate(boxes):
+            side = box[2] - box[0]
+            size = min(model.detail_sizes, key=lambda size: abs(np.log(side / size)))
+            crop = crop_image(image, box, size)
+            maps = model.detail(crop[None], {name: part[i : i + 1] for name, part in parts.items()})
+            found = {name: maps[name][0] for name in Relief.MAPS}
+            reliefs.append(Relief(crop, **found))
+        return reliefs
 
 
 @functools.lru_cache(maxsize=2)

@@ -35,11 +35,21 @@ def place_faces(
         "rotation": fit.rotation,
         "translation": fit.translation,
     }
-    faces = model.pose(placed)
+    return light_faces(model, placed, crops)
+
+
+def light_faces(model: ExportedModel, parts: Mapping[str, np.ndarray], crops: np.ndarray) -> Parts:
+    """Adds `illumination` to posed faces.
+
+    Args:
+        model, crops: As of `place_faces`.
+        parts: All others.
+    """
+    faces = model.pose(parts)
     normals = faces.normals @ faces.rotation.transpose(0, 2, 1)
     seen = faces.visible * model.compared
-    placed["illumination"] = fit_light(normals, faces.albedo, model.observe(faces, crops), seen)
-    return placed
+    light = fit_light(normals, faces.albedo, model.observe(faces, crops), seen)
+    return {**parts, "illumination": light}
 
 
 def landmark_model(model: ExportedModel, parts: Mapping[str, np.ndarray]) -> LandmarkModel:

@@ -54,8 +54,8 @@ def write_depth_and_normals(
         normals = drawing.attributes[..., :3]
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
         depth[y0:y1, x0:x1] = np.where(seen, drawing.attributes[..., 3], NO_DEPTH)
-        picture[y0:y1, x0:x1] = np.where(seen[..., None], np.round(127.5 * (normals + 1)), 0)
-    _write_npy(depth_path, depth)
+        picture[y0:y1, x0:x1] = encode_normals(normals * seen[..., None])
+    write_npy(depth_path, depth)
     write_png(normals_path, picture)
 
 
@@ -69,7 +69,13 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     Path(path).write_bytes(data.data)
 
 
-def _write_npy(path: str | Path, array: np.ndarray) -> None:
+def encode_normals(normals: np.ndarray) -> np.ndarray:
+    """Unit normals `(..., 3)` as uint8 colours, 255 (n + 1) / 2; black where they are zero."""
+    there = np.any(normals != 0, axis=-1, keepdims=True)
+    return np.where(there, np.round(127.5 * (normals + 1)), 0).astype(np.uint8)
+
+
+def write_npy(path: str | Path, array: np.ndarray) -> None:
     """`np.save`, except that a full disk is told as such and not by byte counts."""
     with open(path, "wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)

@@ -15,10 +15,12 @@ class PhotoCamera:
     Attributes:
         focal_length: px.
         principal_point: `(2,)` px.
+        model: `perspective`, or `weak_perspective` if it is so far away that nothing is left of it.
     """
 
     focal_length: float
     principal_point: np.ndarray
+    model: str = "perspective"
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels `(..., 2)` of camera-space points `(..., 3)` that lie in front of the camera."""
@@ -28,7 +30,7 @@ class PhotoCamera:
     def cropped(self, origin: np.ndarray, scale: float) -> PhotoCamera:
         """The same view after cutting away what is left of and above `origin`, then resizing."""
         centre = scale * (np.asarray(self.principal_point) - origin)
-        return PhotoCamera(scale * self.focal_length, centre)
+        return replace(self, focal_length=scale * self.focal_length, principal_point=centre)
 
 
 @dataclass(frozen=True, eq=False)
