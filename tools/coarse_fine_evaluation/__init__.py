@@ -1,0 +1,1 @@
+"""What tools/reproduce_coarse_fine.py is made of."""
