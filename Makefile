@@ -7,8 +7,8 @@ PHOTO := quickstart/astronaut.png
 TRAINED := quickstart/run
 # One thread a worker: two workers on two cores, and sums that are the same in every run.
 WORKERS ?= 2
-# The tests of a file stay together: their fixtures are costly.
-PARALLEL := -n $(WORKERS) --dist loadfile
+# The tests of a file or class stay together: their fixtures are costly.
+PARALLEL := -n $(WORKERS) --dist loadscope
 
 .PHONY: venv quickstart lint test test-quick
 
