@@ -7,9 +7,9 @@ by shape from shading.
 Where the paper is silent, or something else is done here:
 - The size is a logarithm and the shift counts in thirds of the picture, so that a plain mean
   square of the six pose numbers makes sense; the geometry error counts the face, not the skull.
-- A pass starts from zeros for a quarter of the drawn faces; the random face of eq. (3) is another
-  of the batch. Half of the solutions are corrected once, without a gradient, before they are to be
-  corrected: else the net never sees how its own errors look, and later passes drift.
+- A pass starts from zeros for half of the drawn faces; the random face of eq. (3) is another of
+  the batch. Before that pass half of the solutions are corrected once and a quarter twice, without
+  a gradient: else the net never sees how its own errors look, and later passes drift.
 - In end-to-end training gradients reach CoarseNet's last pass, whose batch normalisation keeps its
   statistics; the passes before it are constants.
 - FineNet gives a correction, by two 1x1 convolutions with a ReLU between; its first convolution
@@ -56,8 +56,8 @@ from tfface.systems.photo_solutions import photo_batches
 from tfface.systems.pictures import draw_columns
 
 ALBEDO_MODES = 10  # of eq. (10), the paper's
-FROM_ZEROS = 0.25  # part of the training faces whose current solution is zero, as in a first pass
-REACHED = 0.5  # part of them that CoarseNet has corrected once before
+FROM_ZEROS = 0.5  # part of the training faces that start from zeros, as in a first pass
+CORRECTED = (0.5, 0.25)  # parts of a batch that CoarseNet has corrected once, twice, ... before
 AMBIENT = 0.8  # shading of the pictures of training
 DRAWN_PHOTOS = 512  # that stand for photos, where no records and no size of corpus are given
 _PHOTO_SEED = 2_000_003  # added to the seed: other faces than those of training and validation
@@ -70,10 +70,9 @@ Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 class CoarseFine(FaceSystem):
     """CoarseNet, rendering layer and FineNet.
 
-    The targets of a step: `code` of drawn faces, the solution `state` `[B, R]` that a pass is to
-    correct, and whether to correct it once before (`reached` `[B]`); or, of photos, the `original`
-    solution `[B, R]` of CoarseNet before both nets were trained together. Validation, which has no
-    `state`, measures what all passes give.
+    The targets of a step: `code` of drawn faces and the solution `state` `[B, R]` that the passes
+    are to correct; or, of photos, the `original` solution `[B, R]` of CoarseNet before both nets
+    were trained together. Validation, which has no `state`, measures what all passes give.
 
     Args:
         decoder: Of the face model, with a distant camera; draws the depth for FineNet.
@@ -175,14 +174,20 @@ class CoarseFine(FaceSystem):
         if "original" in targets:
             return self.unsupervised_terms(images, targets["original"])
         if "state" in targets:
-            state = targets["state"]
-            reached = tf.stop_gradient(self.coarse_net.correct(images, state))
-            state = tf.where(targets["reached"][:, None], reached, state)
+            state = self.corrected_before(images, targets["state"])
             found = self.coarse_net.correct(images, state, training=True)
             found += _idle(self.fine_net.trainable_variables)
         else:
             found = self.coarse_net.to_solution(parts or self(images))
         return self.supervised_terms(found, self.true_solutions(targets["code"]))
+
+    def corrected_before(self, images: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+        """Solutions `[B, R]`, the first of which CoarseNet has corrected; without gradients."""
+        for part in CORRECTED:
+            count = tf.cast(tf.math.ceil(part * tf.cast(tf.shape(state)[0], tf.float32)), tf.int32)
+            better = self.coarse_net.correct(images[:count], state[:count])
+            state = tf.concat([better, state[count:]], axis=0)
+        return tf.stop_gradient(state)
 
     def true_solutions(self, codes: tf.Tensor) -> tf.Tensor:
         """Solutions `[B, R]` of drawn faces, whose codes say more."""
@@ -319,13 +324,13 @@ class CoarseFine(FaceSystem):
             images, targets = batch
             truth = self.true_solutions(targets["code"])
             seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]))
-            share, first, reached = tf.unstack(
-                tf.random.stateless_uniform([3, batch_size, 1], tf.cast(seeds[0], tf.int64))
+            share, first = tf.unstack(
+                tf.random.stateless_uniform([2, batch_size, 1], tf.cast(seeds[0], tf.int64))
             )
             # Another face of the batch is a random one.
             state = share * truth + (1.0 - share) * tf.roll(truth, 1, axis=0)
             state = tf.where(first < FROM_ZEROS, 0.0, state)
-            return images, {**targets, "state": state, "reached": reached[:, 0] < REACHED}
+            return images, {**targets, "state": state}
 
         batches = batches.enumerate(first_step).map(with_state, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.prefetch(tf.data.AUTOTUNE)
