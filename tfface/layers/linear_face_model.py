@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.layers.geometry_layer import GeometryLayer
+from tfface.layers.sparse_map import SparseMap
 from tfface.morphable.model import MorphableModel
 
 Shape = tuple[int | None, ...]
@@ -51,8 +52,9 @@ class LinearFaceModel(GeometryLayer):
         self.shape_basis = weight("shape_basis", (shape_modes, cage * 3), "float16")
         self.albedo_mean = weight("albedo_mean", (count, 3), "float32")
         self.albedo_basis = weight("albedo_basis", (count, 3 * self.sizes["albedo"]), "float16")
-        self.matrix_indices = weight("matrix_indices", (self.sizes["entries"], 2), "int32")
-        self.matrix_values = weight("matrix_values", (self.sizes["entries"],), "float32")
+        entries = self.sizes["entries"]
+        matrix = {"outputs": count, "inputs": cage, "entries": entries}
+        self.subdivision = SparseMap(sizes=matrix) if entries else None
         if model is not None:
             self._assign(model)
         self.built = True
@@ -88,7 +90,7 @@ class LinearFaceModel(GeometryLayer):
         coefficients = tf.concat([identity, expression], axis=-1)
         flat = self.mean + tf.matmul(coefficients, tf.cast(self.shape_basis, tf.float32))
         cage = tf.reshape(flat, [-1, self.sizes["cage"], 3])
-        vertices = self._subdivide(cage) if self.sizes["entries"] else cage
+        vertices = self.subdivision(cage) if self.subdivision else cage
         return vertices if indices is None else tf.gather(vertices, indices, axis=1)
 
     def albedo_colours(self, albedo: tf.Tensor, indices: tf.Tensor | None = None) -> tf.Tensor:
@@ -97,21 +99,7 @@ class LinearFaceModel(GeometryLayer):
         Args:
             indices: `[N]` vertices to evaluate; None evaluates all.
         """
-        mean = tf.convert_to_tensor(self.albedo_mean)
-        basis = tf.convert_to_tensor(self.albedo_basis)
-        if indices is not None:
-            mean, basis = tf.gather(mean, indices), tf.gather(basis, indices)
-        rows = tf.reshape(tf.cast(basis, tf.float32), [3 * tf.shape(mean)[0], self.sizes["albedo"]])
-        flat = tf.matmul(albedo, rows, transpose_b=True)
-        return mean + tf.reshape(flat, [-1, tf.shape(mean)[0], 3])
-
-    def _subdivide(self, cage: tf.Tensor) -> tf.Tensor:
-        count, size = self.sizes["vertices"], self.sizes["cage"]
-        indices = tf.cast(self.matrix_indices, tf.int64)
-        matrix = tf.SparseTensor(indices, tf.convert_to_tensor(self.matrix_values), (count, size))
-        columns = tf.reshape(tf.transpose(cage, [1, 0, 2]), [size, -1])
-        fine = tf.sparse.sparse_dense_matmul(matrix, columns)
-        return tf.transpose(tf.reshape(fine, [count, -1, 3]), [1, 0, 2])
+        return linear_colours(self.albedo_mean, self.albedo_basis, albedo, indices)
 
     def _assign(self, model: MorphableModel) -> None:
         cage = model if model.control is None else model.control
@@ -120,11 +108,8 @@ class LinearFaceModel(GeometryLayer):
         self.shape_basis.assign(basis.reshape(-1, basis.shape[-1]).T.astype(np.float16))
         self.albedo_mean.assign(model.albedo_mean)
         self.albedo_basis.assign(model.albedo.reshape(len(model.mean), -1).astype(np.float16))
-        if model.control is not None:
-            matrix = model.control.matrix.tocoo()
-            order = np.lexsort((matrix.col, matrix.row))  # row by row, as sparse tensors want it
-            self.matrix_indices.assign(np.stack([matrix.row, matrix.col], -1)[order])
-            self.matrix_values.assign(matrix.data[order])
+        if model.control is not None and self.subdivision is not None:
+            self.subdivision.assign(model.control.matrix)
 
     def compute_output_shape(
         self,
@@ -138,6 +123,26 @@ class LinearFaceModel(GeometryLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "sizes": self.sizes}
+
+
+def linear_colours(
+    mean: keras.Variable,
+    basis: keras.Variable,
+    coefficients: tf.Tensor,
+    indices: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Mean `(V, 3)`, basis `(V, 3 K)` and coefficients `[B, K]` -> colours `[B, V, 3]`.
+
+    Args:
+        indices: `[N]` vertices to evaluate; None evaluates all.
+    """
+    centre, modes = tf.convert_to_tensor(mean), tf.convert_to_tensor(basis)
+    if indices is not None:
+        centre, modes = tf.gather(centre, indices), tf.gather(modes, indices)
+    count, size = tf.shape(centre)[0], basis.shape[-1] // 3
+    rows = tf.reshape(tf.cast(modes, tf.float32), [3 * count, size])
+    flat = tf.matmul(coefficients, rows, transpose_b=True)
+    return centre + tf.reshape(flat, [-1, count, 3])
 
 
 def _sizes(model: MorphableModel) -> dict[str, int]:
