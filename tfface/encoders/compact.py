@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -22,20 +24,35 @@ def compact_encoder(image_size: int, channels: int = 3) -> keras.Model:
         channels: C.
     """
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = _convolution(2.0 * images - 1.0, WIDTHS[0], 5, strides=2)
-    for width, blocks in zip(WIDTHS[1:], BLOCKS, strict=True):
-        x = _convolution(x, width, 3, strides=2)
-        for _ in range(blocks):
-            y = _convolution(x, width, 3)
-            y = _convolution(y, width, 3, activation=False)
-            x = layers.ReLU()(layers.Add()([x, y]))
-    x = layers.Flatten()(_convolution(x, 48, 1))
+    x = residual_features(images, WIDTHS, BLOCKS)
+    x = layers.Flatten()(normalized_convolution(x, 48, 1))
     return keras.Model(images, layers.Dense(FEATURES, activation="relu")(x), name="compact")
 
 
-def _convolution(
+def residual_features(
+    images: keras.KerasTensor, widths: Sequence[int], blocks: Sequence[int]
+) -> keras.KerasTensor:
+    """Images in [0, 1] -> maps: a strided stem and stages of residual blocks, each half as wide.
+
+    Args:
+        images: `[B, S, S, C]`.
+        widths: Channels of the stem and of each stage.
+        blocks: Residual blocks of each stage.
+    """
+    x = normalized_convolution(2.0 * images - 1.0, widths[0], 5, strides=2)
+    for width, count in zip(widths[1:], blocks, strict=True):
+        x = normalized_convolution(x, width, 3, strides=2)
+        for _ in range(count):
+            y = normalized_convolution(x, width, 3)
+            y = normalized_convolution(y, width, 3, activation=False)
+            x = layers.ReLU()(layers.Add()([x, y]))
+    return x
+
+
+def normalized_convolution(
     x: keras.KerasTensor, width: int, kernel: int, strides: int = 1, activation: bool = True
 ) -> keras.KerasTensor:
+    """Convolution, batch normalisation and, perhaps, a ReLU."""
     x = layers.Conv2D(width, kernel, strides, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.95, synchronized=True)(x)
     return layers.ReLU()(x) if activation else x

@@ -64,5 +64,5 @@ def chroma_weights(
 
 def _ends(values: tf.Tensor, pairs: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
     """`[B, N, 3]` at both ends of pairs `(E, 2)`."""
-    pairs = tf.convert_to_tensor(pairs, tf.int32)
-    return tf.gather(values, pairs[:, 0], axis=1), tf.gather(values, pairs[:, 1], axis=1)
+    first, second = tf.unstack(tf.convert_to_tensor(pairs, tf.int32), axis=1)
+    return tf.gather(values, first, axis=1), tf.gather(values, second, axis=1)
