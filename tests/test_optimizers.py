@@ -73,6 +73,18 @@ def test_nested_layers_multiply():
     assert all(np.allclose(move, -0.05, atol=1e-6) for move in moved.values())
 
 
+def test_a_factor_may_change_with_the_stages():
+    """And a single variable may be named."""
+    model, schedule = two_parts(), Consecutive([0.0, 1.0, 3.0], [1, 1])
+    optimizer = make_optimizer("sgd", 0.5, 1, multipliers={"translation_z": schedule, "bias": 0.1})
+    optimizer = type(optimizer).from_config(optimizer.get_config())
+    steps = [moves(model, optimizer) for _ in range(3)]
+    for name, share in (("translation_z", [0.0, 1.0, 3.0]), ("rotation", [1.0, 1.0, 1.0])):
+        for kind, factor in (("kernel", 1.0), ("bias", 0.1)):
+            found = [-float(move[f"{name}/{kind}"].mean()) for move in steps]
+            np.testing.assert_allclose(found, 0.5 * factor * np.array(share), atol=1e-6)
+
+
 def test_an_unknown_part_is_named():
     optimizer = make_optimizer("sgd", 1.0, 1, multipliers={"translation": 0.1})
     with pytest.raises(ValueError, match="rotation, translation_z, got 'translation'"):

@@ -18,37 +18,38 @@ class PartRates:
     the parts that have a factor, which it would otherwise pull to zero at the full rate.
 
     Args:
-        multipliers: Layer name (a component of a variable's path) -> factor; other variables
-            have 1, those inside several named layers the product.
+        multipliers: Name of a layer or variable (a component of a variable's path) -> factor, or
+            schedule of it; other variables have 1, those of several names the product.
 
     Raises:
         ValueError: by `build`, if a name belongs to no variable.
     """
 
-    def __init__(self, *args: Any, multipliers: Mapping[str, float] | None = None, **kwargs: Any):
+    def __init__(self, *args: Any, multipliers: Mapping[str, Any] | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.multipliers = dict(multipliers or {})
-        self._factors: list[float] = []
+        restored = keras.saving.deserialize_keras_object
+        self.multipliers = {
+            name: restored(value) if isinstance(value, dict) else value
+            for name, value in (multipliers or {}).items()
+        }
+        self._factors: list[list[Any]] = []  # of each variable
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         paths = [variable.path.split("/") for variable in variables]
-        layers = {name for path in paths for name in path[:-1]}
+        known = {name for path in paths for name in path}
         for name in self.multipliers:
-            if name not in layers:
+            if name not in known:
                 raise ValueError(
-                    f"multipliers: expected layers out of {', '.join(sorted(layers))}, got {name!r}"
+                    f"multipliers: expected names out of {', '.join(sorted(known))}, got {name!r}"
                 )
-        self._factors = [self._factor(path) for path in paths]
-        scaled = [v for v, f in zip(variables, self._factors, strict=True) if f != 1.0]
+        self._factors = [
+            [value for name, value in self.multipliers.items() if name in path and value != 1.0]
+            for path in paths
+        ]
+        scaled = [v for v, f in zip(variables, self._factors, strict=True) if f]
         if scaled and not self.built:  # type: ignore[attr-defined]
             self.exclude_from_weight_decay(var_list=scaled)  # type: ignore[attr-defined]
         super().build(variables)  # type: ignore[misc]
-
-    def _factor(self, path: Sequence[str]) -> float:
-        factor = 1.0
-        for name, value in self.multipliers.items():
-            factor *= value if name in path[:-1] else 1.0
-        return factor
 
     def _clip_gradients(self, gradients: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         # Keras clips each replica's share and then sums them; what is clipped here is the sum, as
@@ -63,11 +64,18 @@ class PartRates:
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         # By index: under a strategy `variable` is one replica's copy, which has no path.
         index = self._get_variable_index(variable)  # type: ignore[attr-defined]
-        rate = keras.ops.multiply(learning_rate, self._factors[index])
-        super().update_step(gradient, variable, rate)  # type: ignore[misc]
+        for factor in self._factors[index]:
+            if callable(factor):
+                factor = factor(self.iterations)  # type: ignore[attr-defined]
+            learning_rate = keras.ops.multiply(learning_rate, factor)
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "multipliers": self.multipliers}  # type: ignore[misc]
+        multipliers = {
+            name: keras.saving.serialize_keras_object(value) if callable(value) else value
+            for name, value in self.multipliers.items()
+        }
+        return {**super().get_config(), "multipliers": multipliers}  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="tfface")
@@ -133,7 +141,7 @@ def make_optimizer(
     total_steps: int,
     schedule: str = "constant",
     warmup_steps: int = 0,
-    multipliers: Mapping[str, float] | None = None,
+    multipliers: Mapping[str, Any] | None = None,
     clip_norm: float | None = None,
     later: Sequence[tuple[int, float]] | None = None,
     later_warmup_steps: int = 0,
