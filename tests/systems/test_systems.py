@@ -35,7 +35,10 @@ SMALL = [
 ]
 IMAGE_SIZES = {"identity_regression": 112}  # px, others 64
 # The error of the pose depends on the solution that a pass begins with, which is drawn.
-MORE = {"coarse_fine": ["losses.pose=0.1", "end_to_end.epochs=2"]}
+MORE = {
+    "coarse_fine": ["losses.pose=0.1", "end_to_end.epochs=2"],
+    "fml": ["model.frames=2", "model.nodes=64", "joint.epochs=1", "joint.reflectance_epochs=1"],
+}
 EVERYTHING_ELSE = {
     "face_model": {"detail": "fine"},
     "model": {"sampled_vertices": 100},
@@ -59,9 +62,10 @@ def config(
 def _change(config: Config, output: Path | None = None, **training: object) -> Config:
     changed = config.model_dump()
     changed["training"] |= training
-    for later in {"unsupervised", "end_to_end"} & set(changed):
+    for later in {"unsupervised", "end_to_end", "joint"} & set(changed):
         if "epochs" in training:
-            changed[later]["epochs"] = 0
+            epochs = {key for key in changed[later] if key.endswith("epochs")}
+            changed[later] |= dict.fromkeys(epochs, 0)
     changed["output"] = str(output or config.output)
     return type(config)(**changed)
 
@@ -274,6 +278,10 @@ class TestIdentityRegression(Harness):
 
 class TestCoarseFine(Harness):
     name = "coarse_fine"
+
+
+class TestFML(Harness):
+    name = "fml"
 
 
 def test_every_system_is_in_the_harness() -> None:

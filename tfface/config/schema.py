@@ -168,6 +168,38 @@ class CoarseFineLossesConfig(Section):
     coarse: NotNegative = 1.0
 
 
+class FMLModelConfig(Section):
+    """The multi-frame network, and the face model that it learns.
+
+    `encoder` is the paper's network or a small one; training shows it `frames` pictures of a
+    person. The model has about `nodes` nodes in its deformation graph, and learns `identity` and
+    `albedo` vectors.
+    """
+
+    encoder: Literal["compact", "fml"] = "compact"
+    image_size: Annotated[int, Field(ge=64, le=1024)] = 112
+    frames: Annotated[int, Field(ge=1, le=16)] = 4
+    nodes: Annotated[int, Field(ge=16)] = 521
+    identity: Count = 80
+    albedo: Count = 80
+    focal_length: Positive = 4.5
+
+
+class FMLLossesConfig(Section):
+    """Weights of the terms of Tewari et al. 2019, equations (8) to (12); 0 switches a term off.
+
+    `photometric` and `landmark` are means over visible vertices and sums over landmarks, in colours
+    of [0, 1] and sides of the picture; `smoothness` is of mm, `sparsity` of colours, both sums;
+    `expression` is of sigmas. The paper's weights mean colours to 255 and pixels of 240.
+    """
+
+    photometric: NotNegative = 1.6
+    landmark: NotNegative = 4.2
+    smoothness: NotNegative = 1e-6
+    sparsity: NotNegative = 1e-6
+    expression: NotNegative = 1e-4
+
+
 class SyntheticConfig(Section):
     """How the faces that are drawn from the face model vary: a distribution for each part.
 
@@ -357,6 +389,19 @@ class EndToEndConfig(Section):
     coarse_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
 
 
+class JointTrainingConfig(Section):
+    """All of FML together, after the `training.epochs` of pose, light and expression alone.
+
+    `epochs` from `learning_rate` on; then `reflectance_epochs` in which reflectance learns
+    `reflectance_rate` times as fast.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 1e-3
+    reflectance_epochs: Annotated[int, Field(ge=0)] = 0
+    reflectance_rate: Positive = 10.0
+
+
 class Config(Section):
     """A whole training run. `output` is the folder it writes, `seed` fixes every draw."""
 
@@ -364,7 +409,9 @@ class Config(Section):
     output: Annotated[str, Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     face_model: FaceModelConfig = FaceModelConfig()
-    model: ModelConfig | RecognitionModelConfig | CoarseFineModelConfig = ModelConfig()
+    model: ModelConfig | RecognitionModelConfig | CoarseFineModelConfig | FMLModelConfig = (
+        ModelConfig()
+    )
     losses: Section
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -459,6 +506,28 @@ class CoarseFineConfig(Config):
         return {"end_to_end.records": second.records} if second.epochs else {}
 
 
+class FMLConfig(Config):
+    """A run of `tfface.systems.fml`; a batch holds `model.frames` pictures of each person.
+
+    Of the face model only the mean and the expressions are used; its identities and reflectances
+    are those of drawn faces.
+    """
+
+    system: Literal["fml"]
+    model: FMLModelConfig = FMLModelConfig()
+    losses: FMLLossesConfig = FMLLossesConfig()
+    joint: JointTrainingConfig = JointTrainingConfig()
+
+    @pydantic.field_validator("face_model")
+    @classmethod
+    def _mesh_is_learned(cls, model: FaceModelConfig) -> FaceModelConfig:
+        if model.path == "default" and model.detail != model.exported:
+            raise ValueError(
+                f"exported: {model.detail}, as reflectance is learned for each vertex of the mesh"
+            )
+        return model
+
+
 def _without_photos(data: DataConfig, instead: str) -> DataConfig:
     for key in ("records", "validation_records"):
         if getattr(data, key):
@@ -471,4 +540,5 @@ CONFIGS: dict[str, type[Config]] = {
     "inverse_facenet": InverseFaceNetConfig,
     "identity_regression": IdentityRegressionConfig,
     "coarse_fine": CoarseFineConfig,
+    "fml": FMLConfig,
 }

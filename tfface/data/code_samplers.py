@@ -39,15 +39,22 @@ class FaceSampler:
         model: The face model.
         decoder: A decoder of the same model; gives the landmarks that the crop follows.
         settings: How the faces vary.
+        frames: So many faces, one after another, are of one person: they share identity and
+            reflectance.
 
     Raises:
         ConfigError: a bias has more numbers than its part.
     """
 
     def __init__(
-        self, model: MorphableModel, decoder: FaceDecoder, settings: SyntheticConfig
+        self,
+        model: MorphableModel,
+        decoder: FaceDecoder,
+        settings: SyntheticConfig,
+        frames: int = 1,
     ) -> None:
         self.model, self.decoder, self.settings = model, decoder, settings
+        self.frames = frames
         self.layout = CodeLayout(decoder.code_sizes)
         for name in _LINEAR:
             bias = getattr(getattr(settings, name), "bias", ())
@@ -58,17 +65,24 @@ class FaceSampler:
                 )
 
     def draw(self, count: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns `[count, N]` codes; see `CodeSampler`."""
+        """Returns `[count, N]` codes; see `CodeSampler`.
+
+        Raises:
+            ValueError: `count` is no multiple of the frames of a person.
+        """
+        if count % self.frames:
+            raise ValueError(f"count: expected a multiple of {self.frames} frames, got {count}")
         seeds = iter(tf.unstack(tf.random.split(seed, 6)))
-        parts = {
-            name: draw_coefficients(
+        parts = {}
+        for name in _LINEAR:
+            repeats = 1 if name == "expression" else self.frames
+            drawn = draw_coefficients(
                 getattr(self.settings, name),
                 getattr(self.model, f"{name}_samples"),
-                (count, self.layout.parts[name].size),
+                (count // repeats, self.layout.parts[name].size),
                 next(seeds),
             )
-            for name in _LINEAR
-        }
+            parts[name] = tf.repeat(drawn, repeats, axis=0)
         parts["rotation"] = self._rotation(next(seeds), count)
         parts["illumination"] = tf.reshape(self._illumination(next(seeds), count), [count, 27])
         parts["translation"] = self._framing(next(seeds), parts, count)

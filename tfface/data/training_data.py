@@ -31,6 +31,7 @@ def training_batches(
     seed: int,
     first_step: int = 0,
     sampler: CodeSampler | None = None,
+    frames: int = 1,
 ) -> tf.data.Dataset:
     """Builds the endless training stream.
 
@@ -45,6 +46,7 @@ def training_batches(
         seed: Of every draw: the stream is a function of the seed.
         first_step: Batches to leave out at the start, for resuming.
         sampler: Draws the codes of drawn faces; None draws them as `config.synthetic` says.
+        frames: So many drawn faces, one after another, stay together: they are of one person.
 
     Raises:
         ConfigError: a batch would hold no photo or no drawn face although both are wanted, or what
@@ -69,7 +71,7 @@ def training_batches(
         parts.append(records.map(_without_code(decoder)).batch(photos, drop_remainder=True))
     drawn = batch_size - photos
     if drawn:
-        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn, sampler)
+        faces = _drawn_faces(config, model, decoder, seed, first_step * drawn, sampler, frames)
         if not config.synthetic.records:  # the pictures of a corpus are finished
             faces = faces.enumerate(first_step * drawn)
             faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
@@ -79,7 +81,12 @@ def training_batches(
 
 
 def validation_batches(
-    config: DataConfig, model: MorphableModel, decoder: FaceDecoder, batch_size: int, seed: int
+    config: DataConfig,
+    model: MorphableModel,
+    decoder: FaceDecoder,
+    batch_size: int,
+    seed: int,
+    sampler: CodeSampler | None = None,
 ) -> tf.data.Dataset:
     """Builds the validation set, repeated for ever; arguments as of `training_batches`.
 
@@ -98,7 +105,8 @@ def validation_batches(
                 f"got {found}"
             )
     else:
-        others = synthetic_faces(model, decoder, config.synthetic, seed + _VALIDATION_SEED)
+        seed += _VALIDATION_SEED
+        others = synthetic_faces(model, decoder, config.synthetic, seed, sampler=sampler)
         check = others.take(max(_VALIDATION_FACES, batch_size))
     check = check.batch(batch_size, drop_remainder=True)
     # Endless, because Keras counts a step for which no batch is left as one without any error.
@@ -112,8 +120,9 @@ def _drawn_faces(
     seed: int,
     first: int,
     sampler: CodeSampler | None,
+    frames: int,
 ) -> tf.data.Dataset:
-    """Endless drawn faces from number `first` on; a corpus is shuffled for ever.
+    """Endless drawn faces from number `first` on; a corpus is shuffled for ever, by persons.
 
     One in memory is drawn once; one on disk is read again in every pass.
     """
@@ -128,7 +137,9 @@ def _drawn_faces(
             return faces
         count = settings.corpus
         faces = faces.take(count).map(lambda image, targets: (_to_bytes(image), targets)).cache()
-    faces = shuffled_passes(faces, min(count, _SHUFFLE_BUFFER), seed).skip(first)
+    persons = faces.batch(frames, drop_remainder=True)
+    persons = shuffled_passes(persons, min(count, _SHUFFLE_BUFFER) // frames, seed)
+    faces = persons.skip(first // frames).unbatch()
     return faces.map(lambda image, targets: (_to_floats(image), targets))
 
 

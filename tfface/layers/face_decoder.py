@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.data.framing import centring_translation
+from tfface.layers.learned_face_model import LearnedFaceModel
 from tfface.layers.linear_face_model import LinearFaceModel
 from tfface.layers.perspective_camera import PerspectiveCamera
 from tfface.layers.rigid_transform import AxisAngleRotation, RigidTransform
@@ -31,7 +32,7 @@ class FaceDecoder(keras.layers.Layer):
     """Draws the face of a code, vertex by vertex: eq. (1) to (5) of high-fidelity MoFA.
 
     Args:
-        face_model: The linear face model.
+        face_model: The linear face model, fixed or learned.
         normals: Vertex normals of its mesh.
         landmarks: `(68,)` vertices of the landmarks.
         contour: `(17, C)` candidates of the jaw landmarks.
@@ -42,7 +43,7 @@ class FaceDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        face_model: LinearFaceModel,
+        face_model: LinearFaceModel | LearnedFaceModel,
         normals: VertexNormals,
         landmarks: ArrayLike,
         contour: ArrayLike,
@@ -52,7 +53,7 @@ class FaceDecoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         # Half precision cannot hold pixels and millimetres: geometry stays in float32.
-        super().__init__(dtype="float32", trainable=False, **kwargs)
+        super().__init__(dtype="float32", **kwargs)
         self.face_model, self.normals = face_model, normals
         self.rotation, self.pose = AxisAngleRotation(), RigidTransform()
         self.shading = SphericalHarmonicsShading()
@@ -67,11 +68,19 @@ class FaceDecoder(keras.layers.Layer):
 
     @classmethod
     def of_model(
-        cls, model: MorphableModel, image_size: int, focal_length: float = FOCAL_LENGTH
+        cls,
+        model: MorphableModel,
+        image_size: int,
+        focal_length: float = FOCAL_LENGTH,
+        learned: LearnedFaceModel | None = None,
     ) -> FaceDecoder:
-        """Returns the decoder of a face model."""
+        """Returns the decoder of a face model.
+
+        Args:
+            learned: Takes the place of the model's own modes.
+        """
         return cls(
-            LinearFaceModel(model),
+            learned or LinearFaceModel(model),
             VertexNormals(model.triangles, model.vertex_count),
             model.landmarks,
             model.contour,

@@ -8,6 +8,7 @@ from tfface.config import (
     CoarseFineConfig,
     Config,
     ConfigError,
+    FMLConfig,
     IdentityRegressionConfig,
     MoFAConfig,
 )
@@ -15,6 +16,7 @@ from tfface.encoders.errors import ImageSizeError
 from tfface.morphable.load import configured_face_model
 from tfface.systems.base import FaceSystem
 from tfface.systems.coarse_fine import CoarseFine
+from tfface.systems.fml import FML
 from tfface.systems.identity_regression import IdentityRegression
 from tfface.systems.inverse_facenet import InverseFaceNet
 from tfface.systems.mofa import MoFA
@@ -24,6 +26,7 @@ SYSTEMS: dict[str, Any] = {
     "inverse_facenet": InverseFaceNet,
     "identity_regression": IdentityRegression,
     "coarse_fine": CoarseFine,
+    "fml": FML,
 }
 
 
@@ -42,6 +45,9 @@ def build_system(config: Config) -> FaceSystem:
         options["encoder"] = config.model.encoder
     if isinstance(config, MoFAConfig):
         options["sampled_vertices"] = config.model.sampled_vertices
+    if isinstance(config, FMLConfig):
+        settings = ("frames", "nodes", "identity", "albedo")
+        options |= {name: getattr(config.model, name) for name in settings}
     if isinstance(config, CoarseFineConfig):
         options |= {"passes": config.model.passes, "detail": config.model.detail}
         if config.face_model.path == "default" and config.face_model.detail != "coarse":
@@ -57,6 +63,7 @@ def build_system(config: Config) -> FaceSystem:
         )
     except ImageSizeError as error:
         raise ConfigError(f"model.{error}") from None
-    if config.model.weights is not None and hasattr(system, "load_encoder_weights"):
-        system.load_encoder_weights(config.model.weights)
+    weights = getattr(config.model, "weights", None)
+    if weights is not None and hasattr(system, "load_encoder_weights"):
+        system.load_encoder_weights(weights)
     return system

@@ -63,10 +63,7 @@ class CodeRegressor(FaceSystem):
         self.image_size, self.focal_length = decoder.image_size, decoder.focal_length
         self.triangles = decoder.normals.topology.triangles
         self.layout = CodeLayout(decoder.code_sizes)
-        features = build_encoder(encoder, self.image_size)
-        images = keras.Input((self.image_size, self.image_size, 3), name="images")
-        head = CodeHead(decoder.code_sizes, decoder.initial_translation, name="code")
-        self.encoder = keras.Model(images, head(features(images)), name="encoder")
+        self.encoder = self.make_encoder()
         self.grams = {
             name: self.add_weight(
                 name=f"gram_{name}", shape=(size, size), initializer="zeros", trainable=False
@@ -74,6 +71,13 @@ class CodeRegressor(FaceSystem):
             for name, size in decoder.code_sizes.items()
             if name in self.compared_parts and size
         }
+
+    def make_encoder(self) -> keras.Model:
+        """Images `[B, S, S, 3]` -> untrained codes `[B, N]`."""
+        features = build_encoder(self.encoder_name, self.image_size)
+        images = keras.Input((self.image_size, self.image_size, 3), name="images")
+        head = CodeHead(self.layout.sizes(), self.decoder.initial_translation, name="code")
+        return keras.Model(images, head(features(images)), name="encoder")
 
     @classmethod
     def of_model(
