@@ -75,16 +75,40 @@ class NeutralFace(MeanFace):
         return {k: tf.reduce_mean(v, 0, keepdims=True) for k, v in self._serve(images).items()}
 
 
-def write_fake_export(folder: Path, model: MorphableModel, neutral: bool = False) -> Path:
-    """Writes the SavedModel, metadata.json and topology.npz of the mean face."""
-    module = NeutralFace(model) if neutral else MeanFace(model)
+class Person(MeanFace):
+    """One identity for all pictures, from their mean brightness; each turned by its own."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        super().__init__(model)
+        pictures = tf.TensorSpec([None, IMAGE_SIZE, IMAGE_SIZE, 3], tf.uint8)
+        self.serve_together = tf.function(self._serve_together, input_signature=[pictures])
+
+    def _serve_together(self, images):
+        parts = self._serve(images)
+        bright = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2, 3])[:, None] / 255
+        mode = tf.one_hot(0, parts["identity"].shape[1])[None]
+        identity = parts["identity"] + tf.reduce_mean(bright) * mode
+        return {**parts, "identity": identity, "rotation": parts["rotation"] + bright * [[0, 1, 0]]}
+
+
+KINDS = {
+    "mofa": (MeanFace, CROP_RULE),
+    "identity_regression": (NeutralFace, CHIP_RULE),
+    "fml": (Person, CROP_RULE),
+}
+
+
+def write_fake_export(folder: Path, model: MorphableModel, system: str = "mofa") -> Path:
+    """Writes the SavedModel, metadata.json and topology.npz of one of `KINDS`."""
+    kind, crop_rule = KINDS[system]
+    module = kind(model)
     tf.saved_model.save(module, str(folder))
     metadata = {
-        "system": "identity_regression" if neutral else "mofa",
+        "system": system,
         "face_model": model.name,
         "image_size": IMAGE_SIZE,
         "focal_length": FOCAL_LENGTH,
-        "crop_rule": CHIP_RULE if neutral else CROP_RULE,
+        "crop_rule": crop_rule,
         "code_layout": {p.name: [p.start, p.size] for p in module.layout.parts.values()},
     }
     (folder / "metadata.json").write_text(json.dumps(metadata))

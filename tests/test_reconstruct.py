@@ -358,7 +358,8 @@ def test_a_picture_of_the_mean_face_is_its_own_reconstruction(exported, face_mod
 @pytest.fixture(scope="module")
 def neutral(tmp_path_factory, face_model):
     """A model of a system that sees neutral faces and no pose."""
-    return write_fake_export(tmp_path_factory.mktemp("model") / "neutral", face_model, neutral=True)
+    folder = tmp_path_factory.mktemp("model") / "neutral"
+    return write_fake_export(folder, face_model, "identity_regression")
 
 
 @pytest.fixture
@@ -415,6 +416,18 @@ def test_python_takes_photos_of_one_person(neutral, photo):
     np.testing.assert_array_equal(first.mesh, second.mesh)
     assert np.abs(first.vertices - second.vertices).max() > 0.1  # their expressions
     assert tfface.reconstruct_together([nobody], neutral) == [None]
+
+
+@pytest.mark.slow
+def test_photos_of_one_person_keep_their_poses(tmp_path, face_model, photo):
+    """Of a system that sees pose: each photo, also after one without a face, has its own."""
+    person = write_fake_export(tmp_path / "person", face_model, "fml")
+    nobody, dark = np.zeros((80, 90, 3), np.uint8), photo // 2
+    first, none, second = tfface.reconstruct_together([photo, nobody, dark], person)
+    assert none is None
+    np.testing.assert_array_equal(first.code["identity"], second.code["identity"])
+    np.testing.assert_array_equal(first.mesh, second.mesh)
+    assert first.rotation[0, 2] > 1.5 * second.rotation[0, 2] > 0.1
 
 
 def test_not_every_system_takes_several_photos_for_one(run, two_photos, capsys):

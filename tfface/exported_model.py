@@ -123,7 +123,8 @@ class ExportedModel:
         return {k: v.numpy() for k, v in self._functions.serve(tf.constant(crops)).items()}
 
     def regress_together(self, crops: np.ndarray) -> dict[str, np.ndarray]:
-        """Crops `(B, S, S, 3)` uint8 of one person -> the parts of one code, `(1, ...)`.
+        """Crops `(B, S, S, 3)` uint8 of one person -> the parts of one code, `(1, ...)`, or of one
+        for each crop, `(B, ...)`, that share identity and reflectance.
 
         Raises:
             ModelError: the system sees one picture at a time.

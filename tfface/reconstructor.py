@@ -87,11 +87,16 @@ class Reconstructor:
         parts = self.model.regress_together(np.concatenate([self._pictures(*s) for s in seen]))
         shared = (time.perf_counter() - started) / len(seen)
         times = {"detection": seconds, "regression": shared}
-        names = paths or [""] * len(images)
-        return [
-            self._place(image, name, faces, parts, times)[0] if faces else None
-            for image, name, faces in zip(images, names, largest, strict=True)
-        ]
+        names, number = paths or [""] * len(images), 0
+        results: list[FaceReconstruction | None] = []
+        for image, name, faces in zip(images, names, largest, strict=True):
+            if not faces:
+                results.append(None)
+                continue
+            own = {key: part[number % len(part), None] for key, part in parts.items()}
+            results += self._place(image, name, faces, own, times)
+            number += 1
+        return results
 
     def _pictures(self, image: np.ndarray, detected: list[DetectedFace]) -> np.ndarray:
         """What the encoder sees of faces, `(B, S, S, 3)` uint8."""

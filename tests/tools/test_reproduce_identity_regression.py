@@ -123,7 +123,7 @@ def test_the_whole_tool_with_trainings_that_learn_nothing(
     from mofa_evaluation import photos
 
     mean = write_fake_export(tmp_path / "mean", model)
-    neutral = write_fake_export(tmp_path / "neutral", model, neutral=True)
+    neutral = write_fake_export(tmp_path / "neutral", model, "identity_regression")
     some = photos.held_out_photos(shared / "photos")[:5]
     monkeypatch.setattr(photos, "held_out_photos", lambda folder: some)
     monkeypatch.setattr("tfface.data.prepare.main", lambda arguments: 0)
@@ -188,7 +188,7 @@ def test_the_models_of_both_kinds_take_their_own_crops(tools, model, tmp_path):
     from identity_regression_evaluation.faces import neutral_codes
     from identity_regression_evaluation.photos import Portraits
 
-    exported = ExportedModel(write_fake_export(tmp_path / "neutral", model, neutral=True))
+    exported = ExportedModel(write_fake_export(tmp_path / "neutral", model, "identity_regression"))
     white = np.full((2, IMAGE_SIZE, IMAGE_SIZE, 3), 255, np.uint8)
     faces = Portraits({IMAGE_SIZE: white}, 0 * white)
     codes = neutral_codes(exported, faces)
