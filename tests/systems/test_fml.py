@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfface.config import ConfigError, FMLConfig, SyntheticConfig, load_config
 from tfface.data.code_samplers import FaceSampler
+from tfface.data.face_records import FaceRecord
+from tfface.data.person_records import encode_person
+from tfface.data.records import write_serialized
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
 from tfface.systems.fml import FML, present_frames
@@ -144,6 +148,24 @@ def test_one_identity_for_several_photos_of_one_person(system: FML, batch) -> No
     np.testing.assert_array_equal(together["identity"][0], together["identity"][1])
     assert np.abs(together["rotation"][0] - together["rotation"][1]).max() > 1e-4
     np.testing.assert_allclose(alone["identity"], system(photos[:1])["identity"], atol=1e-5)
+
+
+def test_records_and_drawn_persons_share_a_batch(
+    system: FML, config: FMLConfig, tmp_path: Path
+) -> None:
+    picture = cv2.imencode(".png", np.full((90, 90, 3), 128, np.uint8))[1].tobytes()
+    points, crop = np.full((68, 2), 30.0), np.array([0.0, 0, 90, 90])
+    one = FaceRecord(picture, 1.5, points, np.ones(68), crop, "photo", "ada", (90, 90))
+    write_serialized(tmp_path / "ada.tfrecord", [encode_person([one])])  # of one photo
+    data = config.data.model_copy(update={"records": [str(tmp_path)], "records_fraction": 0.34})
+    images, targets = next(iter(system.training_batches(data, 3, seed=1)))
+    assert images.shape == (3, FRAMES, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(present_frames(images), [[1, 0], [1, 1], [1, 1]])
+    assert targets["confidence"].numpy()[0, 1].max() == 0
+    with pytest.raises(ConfigError, match="validation_records: expected at least a batch of 3"):
+        system.validation_batches(
+            data.model_copy(update={"validation_records": [str(tmp_path)]}), 3, seed=1
+        )
 
 
 def test_the_export_draws_the_mesh_of_training(repository: Path) -> None:

@@ -28,6 +28,8 @@ class FaceSettings:
         person_from: where the person's id comes from: the photo's name ("stem"), its folder's name,
             or nowhere.
         encoding: of the stored pictures.
+        frames: pictures of one person in a record, of videos and folders; None makes a record of
+            each face of a photo.
     """
 
     image_size: int = 256
@@ -37,6 +39,7 @@ class FaceSettings:
     min_score: float = 0.5
     person_from: Literal["stem", "folder", "none"] = "stem"
     encoding: Encoding = "jpeg"
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Reject:
 
     Attributes:
         source: the photo's name.
-        kind: "unreadable", "no face", "small" or "low confidence".
+        kind: "unreadable", "no face", "small", "low confidence" or "too few pictures".
         reason: one line for people.
     """
 
@@ -83,7 +86,7 @@ def photo_faces(
         return [], [Reject(photo.name, "no face", f"no face found in {size} pixels")]
     records, rejects = [], []
     for face in faces if settings.faces == "all" else faces[:1]:
-        reject = _objection(photo, face, settings)
+        reject = objection(photo, face, settings)
         if reject is None:
             records.append(_record(image, face, photo, settings))
         else:
@@ -105,7 +108,7 @@ def _record(
     )
 
 
-def _objection(photo: Photo, face: DetectedFace, settings: FaceSettings) -> Reject | None:
+def objection(photo: Photo, face: DetectedFace, settings: FaceSettings) -> Reject | None:
     """Why a face is no use, or None."""
     length = float((face.box[2:] - face.box[:2]).max())
     confidence = float(face.confidence.mean())

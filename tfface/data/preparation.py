@@ -19,7 +19,7 @@ import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -33,11 +33,12 @@ from tfface.data.crop import CROP_RULE
 from tfface.data.detection import FaceDetector
 from tfface.data.face_mesh import FaceMesh
 from tfface.data.face_records import FaceRecord
+from tfface.data.person_frames import Frames, person_frames
 from tfface.data.photo_faces import FaceSettings, Photo, Reject, photo_faces
 from tfface.data.tflite import network_path
 from tfface.files import write_text
 
-Result = tuple[list[FaceRecord], list[Reject]]
+Result = tuple[Sequence[FaceRecord | Frames], list[Reject]]
 _FORMAT = 1  # Of the records and the manifest.
 
 
@@ -136,16 +137,18 @@ def _make_shard(
         for _ in photos:
             on_photo()
         return
-    records: list[FaceRecord] = []
+    records: list[FaceRecord | Frames] = []
     rejects: list[Reject] = []
     for found, rejected in run(photos):
         records += found
         rejects += rejected
         on_photo()
     load_tensorflow_quietly()  # Here, for workers need no TensorFlow.
-    from tfface.data.records import write_shard
+    from tfface.data.person_records import encode_person
+    from tfface.data.records import encode_record, write_serialized
 
-    write_shard(output / name, records)
+    encoded = (encode_person(r) if isinstance(r, tuple) else encode_record(r) for r in records)
+    write_serialized(output / name, encoded)
     content = (output / name).read_bytes()
     summary = {
         "file": name,
@@ -186,7 +189,7 @@ def _mapper(settings: FaceSettings, jobs: int) -> Iterator[Callable[[list[Photo]
     """A function that maps photos to results, in order, in this process or in `jobs` others."""
     if jobs == 1:
         detector = functools.cache(lambda: FaceDetector(settings.min_score))
-        yield lambda photos: (photo_faces(photo, detector(), settings) for photo in photos)
+        yield lambda photos: (_find(photo, detector(), settings) for photo in photos)
         return
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork.
     pool = ProcessPoolExecutor(jobs, context, _start_worker, (settings,))
@@ -210,7 +213,13 @@ def _start_worker(settings: FaceSettings) -> None:
 
 
 def _work(photo: Photo) -> Result:
-    return photo_faces(photo, _worker["detector"], _worker["settings"])
+    return _find(photo, _worker["detector"], _worker["settings"])
+
+
+def _find(photo: Photo, detector: FaceDetector, settings: FaceSettings) -> Result:
+    if settings.frames:
+        return person_frames(photo, detector, settings)
+    return photo_faces(photo, detector, settings)
 
 
 def _photos_digest(photos: list[Photo]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfface.command_line import fail, make_parser, whole_number
+from tfface.data.person_frames import find_sources
 from tfface.data.photo_faces import FaceSettings, Photo
 from tfface.data.photos import PhotoError, iter_inputs
 from tfface.data.preparation import PreparationError, prepare_records
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(options)
         photos = find_photos(options.photos, options.match_regex, options.exclude_regex)
+        if settings.frames:
+            photos = find_sources(photos)
         shards = options.shards or -(-len(photos) // _PHOTOS_PER_SHARD)
         with tqdm(total=len(photos), unit="photo", desc="prepare") as bar:
             manifest = prepare_records(
@@ -50,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{_PROGRAM}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     rejected = sum(manifest["rejects"].values())
-    print(f"{manifest['faces']} faces of {manifest['photos']} photos in {options.output}")
+    what = "sets of pictures of {} videos and folders" if settings.frames else "faces of {} photos"
+    print(f"{manifest['faces']} {what.format(manifest['photos'])} in {options.output}")
     if rejected:
         kinds = ", ".join(f"{count} {kind}" for kind, count in manifest["rejects"].items())
         table = Path(options.output) / "rejects.csv"
@@ -92,6 +96,7 @@ def _settings(options: argparse.Namespace) -> FaceSettings:
         min_confidence=options.min_confidence,
         person_from=options.person_from,
         encoding=options.encoding,
+        frames=options.frames,
     )
 
 
@@ -113,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("stem", "folder", "none"),
         default=default.person_from,
         help="what names the person: the file's name, its folder's, or nothing",
+    )
+    add(
+        "--frames",
+        type=whole_number,
+        metavar="M",
+        help="records of M pictures of one person each, of videos and of folders of photos",
     )
     add("--encoding", choices=("jpeg", "png"), default=default.encoding, help="of the pictures")
     add("--match-regex", type=_expression, help="use photos whose folder/name contains this")

@@ -53,17 +53,17 @@ def encode_record(
         others: Further features, bytes or numbers.
     """
     features = {
-        "image": _bytes(record.picture),
-        "margin": _floats([record.margin]),
-        "landmarks": _floats(record.landmarks.ravel()),
-        "confidence": _floats(record.confidence),
-        "crop": _floats(record.crop),
-        "source": _bytes(record.source.encode()),
-        "person": _bytes(record.person.encode()),
+        "image": bytes_feature(record.picture),
+        "margin": floats_feature([record.margin]),
+        "landmarks": floats_feature(record.landmarks.ravel()),
+        "confidence": floats_feature(record.confidence),
+        "crop": floats_feature(record.crop),
+        "source": bytes_feature(record.source.encode()),
+        "person": bytes_feature(record.person.encode()),
         "source_size": tf.train.Feature(int64_list=tf.train.Int64List(value=record.source_size)),
     }
     for name, value in (others or {}).items():
-        features[name] = _bytes(value) if isinstance(value, bytes) else _floats(value)
+        features[name] = bytes_feature(value) if isinstance(value, bytes) else floats_feature(value)
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -161,9 +161,7 @@ def read_records(
 
     def decode(index: tf.Tensor, serialized: tf.Tensor) -> Example:
         example = parse_record(serialized)
-        if augmentation is None:
-            return _plain_crop(example, image_size)
-        return _augmented_crop(example, image_size, tf.stack([seed, index]), augmentation)
+        return crop_example(example, image_size, tf.stack([seed, index]), augmentation)
 
     return dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -191,6 +189,15 @@ def damaged_file(patterns: Sequence[str]) -> str:
         except tf.errors.DataLossError:
             return f"{path}: expected whole records, got a damaged one after {count}"
     return f"{', '.join(patterns)}: expected whole records, got a damaged one"
+
+
+def crop_example(
+    example: Example, size: int, seed: tf.Tensor, augmentation: Augmentation | None = None
+) -> Example:
+    """The crop of a parsed record, as training wants it; `seed` `[2]` is of the augmentation."""
+    if augmentation is None:
+        return _plain_crop(example, size)
+    return _augmented_crop(example, size, seed, augmentation)
 
 
 def _plain_crop(example: Example, size: int) -> Example:
@@ -254,9 +261,9 @@ def _example(image: tf.Tensor, landmarks: tf.Tensor, confidence: tf.Tensor, size
     }
 
 
-def _bytes(value: bytes) -> tf.train.Feature:
+def bytes_feature(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
 
-def _floats(values: Iterable[float]) -> tf.train.Feature:
+def floats_feature(values: Iterable[float]) -> tf.train.Feature:
     return tf.train.Feature(float_list=tf.train.FloatList(value=[float(v) for v in values]))

@@ -55,12 +55,7 @@ def training_batches(
         PhotoError: the folder of backgrounds holds no pictures.
         ValueError: no file matches a pattern of records.
     """
-    photos = round(batch_size * config.records_fraction) if config.records else 0
-    if config.records and 0 < config.records_fraction < 1 and photos in (0, batch_size):
-        raise ConfigError(
-            "data.records_fraction: expected photos and drawn faces in every batch of "
-            f"{batch_size}, got {config.records_fraction}, which makes {photos} photos"
-        )
+    photos = photos_in_batch(config, batch_size)
     augmentation = Augmentation(**config.augmentation.model_dump())
     parts = []
     if photos:
@@ -76,8 +71,7 @@ def training_batches(
             faces = faces.enumerate(first_step * drawn)
             faces = faces.map(_augment(augmentation, seed), num_parallel_calls=tf.data.AUTOTUNE)
         parts.append(faces.batch(drawn, drop_remainder=True))
-    train = parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(_join)
-    return train.prefetch(tf.data.AUTOTUNE)
+    return joined(parts).prefetch(tf.data.AUTOTUNE)
 
 
 def validation_batches(
@@ -97,20 +91,33 @@ def validation_batches(
     """
     if config.validation_records:
         check = read_records(config.validation_records, decoder.image_size)
-        check = check.map(_without_code(decoder))
-        found = sum(1 for _ in check.take(batch_size))
-        if found < batch_size:
-            raise ConfigError(
-                f"data.validation_records: expected at least a batch of {batch_size} faces, "
-                f"got {found}"
-            )
+        check = require_batch(check.map(_without_code(decoder)), batch_size)
     else:
         seed += _VALIDATION_SEED
         others = synthetic_faces(model, decoder, config.synthetic, seed, sampler=sampler)
         check = others.take(max(_VALIDATION_FACES, batch_size))
-    check = check.batch(batch_size, drop_remainder=True)
+    return endless_batches(check, batch_size)
+
+
+def require_batch(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """The examples of validation records.
+
+    Raises:
+        ConfigError: they do not fill a batch.
+    """
+    found = sum(1 for _ in examples.take(batch_size))
+    if found < batch_size:
+        raise ConfigError(
+            f"data.validation_records: expected at least a batch of {batch_size} faces, got {found}"
+        )
+    return examples
+
+
+def endless_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """Whole batches of a finite set, repeated for ever."""
+    batches = examples.batch(batch_size, drop_remainder=True)
     # Endless, because Keras counts a step for which no batch is left as one without any error.
-    return check.repeat().prefetch(tf.data.AUTOTUNE)
+    return batches.repeat().prefetch(tf.data.AUTOTUNE)
 
 
 def _drawn_faces(
@@ -173,6 +180,25 @@ def _without_code(decoder: FaceDecoder) -> Callable[..., Example]:
     return complete
 
 
-def _join(first: Example, second: Example) -> Example:
-    """One batch of two."""
-    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), first, second)
+def photos_in_batch(config: DataConfig, batch_size: int) -> int:
+    """How many entries of a batch are of records, the others being drawn.
+
+    Raises:
+        ConfigError: both are wanted, and there would be none of one.
+    """
+    photos = round(batch_size * config.records_fraction) if config.records else 0
+    if config.records and 0 < config.records_fraction < 1 and photos in (0, batch_size):
+        raise ConfigError(
+            "data.records_fraction: expected photos and drawn faces in every batch of "
+            f"{batch_size}, got {config.records_fraction}, which makes {photos} photos"
+        )
+    return photos
+
+
+def joined(parts: list[tf.data.Dataset]) -> tf.data.Dataset:
+    """Batches of one or two streams as one stream of batches."""
+
+    def join(first: Example, second: Example) -> Example:
+        return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), first, second)
+
+    return parts[0] if len(parts) == 1 else tf.data.Dataset.zip(*parts).map(join)

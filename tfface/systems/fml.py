@@ -24,8 +24,17 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfface.config import Config, DataConfig, FMLConfig, FMLLossesConfig
+from tfface.data.augmentation import Augmentation
 from tfface.data.code_samplers import FaceSampler
-from tfface.data.training_data import training_batches, validation_batches
+from tfface.data.person_records import read_persons
+from tfface.data.training_data import (
+    endless_batches,
+    joined,
+    photos_in_batch,
+    require_batch,
+    training_batches,
+    validation_batches,
+)
 from tfface.encoders.multi_frame import MultiFrameEncoder
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
 from tfface.layers.front_facing_visibility import FrontFacingVisibility
@@ -182,16 +191,35 @@ class FML(CodeRegressor):
     def training_batches(
         self, data: DataConfig, batch_size: int, seed: int, first_step: int = 0
     ) -> tf.data.Dataset:
-        """`batch_size` persons with `frames` pictures each."""
-        decoder, sampler = self._drawing(data)
-        batches = training_batches(
-            data, self.morphable_model, decoder, batch_size * self.frames, seed, first_step,
-            sampler, self.frames,
-        )  # fmt: skip
-        return batches.map(self._by_person).prefetch(tf.data.AUTOTUNE)
+        """`batch_size` persons with `frames` pictures each, of records, drawn, or both.
+
+        Raises:
+            ConfigError, CorpusError, PhotoError, ValueError: as of
+                `tfface.data.training_data.training_batches`.
+        """
+        photographed, parts = photos_in_batch(data, batch_size), []
+        if photographed:
+            persons = read_persons(
+                data.records, self.image_size, self.frames, repeat=True, seed=seed,
+                first_example=first_step * photographed,
+                augmentation=Augmentation(**data.augmentation.model_dump()),
+            )  # fmt: skip
+            parts.append(persons.batch(photographed).map(_as_example))
+        drawn = batch_size - photographed
+        if drawn:
+            decoder, sampler = self._drawing(data)
+            batches = training_batches(
+                data.model_copy(update={"records": []}), self.morphable_model, decoder,
+                drawn * self.frames, seed, first_step, sampler, self.frames,
+            )  # fmt: skip
+            parts.append(batches.map(self._by_person))
+        return joined(parts).prefetch(tf.data.AUTOTUNE)
 
     def validation_batches(self, data: DataConfig, batch_size: int, seed: int) -> tf.data.Dataset:
-        """As of training; other persons."""
+        """As of training; other persons, or those of `data.validation_records`."""
+        if data.validation_records:
+            persons = read_persons(data.validation_records, self.image_size, self.frames)
+            return endless_batches(require_batch(persons.map(_as_example), batch_size), batch_size)
         decoder, sampler = self._drawing(data)
         batches = validation_batches(
             data, self.morphable_model, decoder, batch_size * self.frames, seed, sampler
@@ -255,6 +283,10 @@ class FML(CodeRegressor):
     def get_config(self) -> dict[str, Any]:
         own = {"neighbours": self.neighbours.tolist(), "frames": self.frames}
         return {**super().get_config(), **own}
+
+
+def _as_example(person: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    return person["image"], {name: person[name] for name in ("landmarks", "confidence")}
 
 
 def present_frames(images: tf.Tensor) -> tf.Tensor:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfface.config import Config, ConfigError, load_config
+from tfface.config import Config, ConfigError, FMLConfig, load_config
 from tfface.data.corpus import CorpusError
+from tfface.data.person_records import read_persons
 from tfface.data.photos import PhotoError
 from tfface.data.records import damaged_file, read_records
 from tfface.encoders.errors import WeightsError
@@ -152,12 +154,12 @@ def describe_run(config: Config) -> str:
 
 
 def _check_records(config: Config) -> None:
+    read: Callable[..., tf.data.Dataset] = read_records
+    if isinstance(config, FMLConfig):
+        read = partial(read_persons, frames=config.model.frames)
     for key, patterns in config.record_patterns.items():
         try:
-            if (
-                patterns
-                and next(iter(read_records(patterns, config.model.image_size)), None) is None
-            ):
+            if patterns and next(iter(read(patterns, config.model.image_size)), None) is None:
                 raise ValueError(f"expected faces, got empty files: {', '.join(patterns)}")
         except (ValueError, tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
             reason = error.message if isinstance(error, tf.errors.OpError) else error
