@@ -208,7 +208,7 @@ class CoarseFine(FaceSystem):
         """Eq. (14), and the fidelity of CoarseNet (figure 7). Gradients reach its last pass."""
         weights, net = self.losses_config, self.coarse_net
         last = net.iterate(images, net.passes - 1)[:, -1]
-        solution = net.correct(images, last)
+        solution = net.advance(images, last) if net.passes > 1 else net.correct(images, last)
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
