@@ -17,7 +17,7 @@ from tfface.morphable.default import load_default_face_model
 from tfface.rendering.cameras import rotate
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.srgb import grey
-from tfface.systems.coarse_fine import CoarseFine
+from tfface.systems.coarse_fine import CoarseFine, depth_error
 from tfface.systems.coarse_net import POSE, FirstPass
 
 SIZE = 64
@@ -149,7 +149,7 @@ def test_geometry_and_pose_begin_alike(repository: Path) -> None:
 def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
     """Eq. (5) to (7): a loss on FineNet's surface trains CoarseNet through the rendering layer."""
     variables = [system.coarse_net.network.get_layer("code").kernel]
-    (on_head,) = _gradients(system, drawn[0], variables)
+    (on_head,) = _gradients(system, drawn, variables)
     assert float(tf.norm(on_head[:, :-POSE])) > 0
     assert float(tf.norm(on_head[:, -POSE:])) > 0
 
@@ -161,25 +161,27 @@ def test_a_step_against_the_gradient_lowers_the_criterion(system, drawn, net) ->
     copy.set_weights(system.get_weights())
     of = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
     variables = of[net].trainable_variables
-    before = _criterion(copy, drawn[0])
-    gradients = _gradients(copy, drawn[0], variables)
+    before = _criterion(copy, drawn)
+    gradients = _gradients(copy, drawn, variables)
     norm = tf.linalg.global_norm(gradients)
     for variable, gradient in zip(variables, gradients, strict=True):
         variable.assign_sub(0.001 * gradient / norm)
-    assert float(_criterion(copy, drawn[0])) < float(before)
+    assert float(_criterion(copy, drawn)) < float(before)
 
 
-def _criterion(system: CoarseFine, images: np.ndarray) -> tf.Tensor:
-    """Eq. (14), without the fidelity of CoarseNet."""
-    terms = system.unsupervised_terms(images, tf.zeros([len(images), 150]))
+def _criterion(system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]]) -> tf.Tensor:
+    """Eq. (14) alone; the first two pictures stand for photos."""
+    terms = system.joint_terms(drawn[0], tf.zeros([2, 150]), drawn[1]["code"][2:])
     return tf.add_n([terms[name] for name in ("shading", "fidelity", "smoothness")])
 
 
 def _gradients(
-    system: CoarseFine, images: np.ndarray, variables: list[keras.Variable]
+    system: CoarseFine,
+    drawn: tuple[np.ndarray, dict[str, np.ndarray]],
+    variables: list[keras.Variable],
 ) -> list[tf.Tensor]:
     with tf.GradientTape() as tape:
-        value = _criterion(system, images)
+        value = _criterion(system, drawn)
     return tape.gradient(value, variables)
 
 
@@ -199,12 +201,29 @@ def test_skin_has_the_grey_values_of_the_albedo_model(system: CoarseFine) -> Non
 
 
 def test_fidelity_holds_the_original_solution(system, drawn) -> None:
-    images = drawn[0]
-    solution = system.coarse_net.iterate(images)[:, -1]
-    here = system.unsupervised_terms(images, solution)
-    away = system.unsupervised_terms(images, solution + 0.1)
-    assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-3)  # of converged ones
-    assert float(away["coarse"]) == pytest.approx(0.01 * system.losses_config.coarse, rel=1e-3)
+    """Of photos: by the terms that measure the errors of drawn faces."""
+    images, codes = drawn[0], drawn[1]["code"]
+    net = system.coarse_net
+    solution = net.advance(images, net.iterate(images, net.passes - 1)[:, -1])
+    here = system.joint_terms(images, solution[:2], codes[2:])
+    away = system.joint_terms(images, solution[:2] + 0.1, codes[2:])
+    moved = system.supervised_terms(solution[:2], solution[:2] + 0.1)
+    assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
+    expected = system.losses_config.coarse * sum(map(float, moved.values()))
+    assert float(away["coarse"]) == pytest.approx(expected, rel=1e-3)
+    known = system.supervised_terms(solution[2:], system.true_solutions(codes[2:]))
+    assert float(here["pose"]) == pytest.approx(float(known["pose"]), rel=1e-3)
+
+
+def test_depth_error_does_not_know_how_far_away_a_face_is() -> None:
+    true = np.random.default_rng(2).normal(size=(2, 6, 6, 1)).astype(np.float32)
+    mask = np.zeros((2, 6, 6, 1), np.float32)
+    mask[:, 1:5, 1:5] = 1.0
+    np.testing.assert_allclose(depth_error(true + 7.0 * mask, true, mask), 0.0, atol=1e-5)
+    half = true.copy()
+    half[:, :3] += 2.0  # half of the mask: each half is 1 off when the mean is taken off
+    np.testing.assert_allclose(depth_error(half, true, mask), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(depth_error(half, true, 0.0 * mask), [0.0, 0.0])
 
 
 def test_states_lie_between_the_truth_and_another_face(system: CoarseFine) -> None:
@@ -268,7 +287,9 @@ def test_the_original_solutions_are_those_of_the_stages_beginning(
     config = load_config(file, [*small, f"model.image_size={SIZE}", f"output={tmp_path}"])
     _, stage = system.stages(config, tmp_path)
     images, targets = next(iter(stage.make_batches(0)))
-    expected = system.coarse_net.iterate(images)[:, -1]
+    assert len(images) == 2  # a photo and a drawn face
+    assert targets["code"].shape[0] == 1
+    expected = system.coarse_net.iterate(images[:1])[:, -1]
     np.testing.assert_allclose(targets["original"], expected, atol=2e-2)
     again = [t["original"].numpy() for _, t in stage.make_batches(1).take(2)]
     straight = [t["original"].numpy() for _, t in stage.make_batches(0).take(3)][1:]

@@ -156,8 +156,9 @@ class CoarseFineLossesConfig(Section):
 
     CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
     balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
-    of intensities in [0, 1] and heights in pixels. `coarse` holds CoarseNet's solution where it was
-    before both were trained together.
+    of intensities in [0, 1] and heights in pixels. Of end-to-end training, `depth` is the mean
+    error of FineNet's heights on drawn faces, pixels, and `coarse` times that of `geometry` and
+    `pose` holds CoarseNet's solution of photos where it was before.
     """
 
     geometry: NotNegative = 0.02
@@ -165,6 +166,7 @@ class CoarseFineLossesConfig(Section):
     shading: NotNegative = 1.0
     fidelity: NotNegative = 5e-3
     smoothness: NotNegative = 1e-3
+    depth: NotNegative = 2e-2
     coarse: NotNegative = 1.0
 
 
@@ -378,9 +380,9 @@ class UnsupervisedConfig(Section):
 class EndToEndConfig(Section):
     """CoarseNet and FineNet together, after the `training.epochs` of CoarseNet on drawn faces.
 
-    `epochs` on the photos of `records`, whose labels are not used; FineNet learns from
-    `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that. Without records
-    drawn faces stand for photos.
+    `epochs` on the photos of `records`, whose labels are not used, and, half of each batch, on
+    drawn faces. FineNet learns from `learning_rate` on, CoarseNet, which knows its task, at
+    `coarse_rate` of that. Without records drawn faces stand for photos.
     """
 
     records: list[str] = Field(default_factory=list)

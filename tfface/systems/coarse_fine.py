@@ -15,6 +15,11 @@ Where the paper is silent, or something else is done here:
 - FineNet gives a correction, by two 1x1 convolutions with a ReLU between; its first convolution
   also sees colours and the slopes of the coarse surface.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
+- Half of each batch of the end-to-end training are drawn faces, which hold CoarseNet at what it
+  knows, and whose depth FineNet is to find as well. On photos, fidelity to CoarseNet's original
+  solution is measured as the error of drawn faces is. With photos alone, and a mean square of the
+  code, CoarseNet left faces (landmarks a third further off) and FineNet refined no better than
+  gradient descent on the same criterion.
 """
 
 from __future__ import annotations
@@ -71,8 +76,9 @@ class CoarseFine(FaceSystem):
     """CoarseNet, rendering layer and FineNet.
 
     The targets of a step: `code` of drawn faces and the solution `state` `[B, R]` that the passes
-    are to correct; or, of photos, the `original` solution `[B, R]` of CoarseNet before both nets
-    were trained together. Validation, which has no `state`, measures what all passes give.
+    are to correct; or, when both nets are trained together, the `original` solution `[P, R]` of the
+    photos that come first, by CoarseNet before, and the `code` of the drawn faces after them.
+    Validation, which has no `state`, measures what all passes give.
 
     Args:
         decoder: Of the face model, with a distant camera; draws the depth for FineNet.
@@ -118,7 +124,9 @@ class CoarseFine(FaceSystem):
         self.gram = self.add_weight(
             name="gram", shape=(size, size), initializer="zeros", trainable=False
         )
-        self.track_terms(("geometry", "pose", "shading", "fidelity", "smoothness", "coarse"))
+        self.track_terms(
+            ("geometry", "pose", "shading", "fidelity", "smoothness", "depth", "coarse")
+        )
 
     @classmethod
     def of_model(
@@ -172,7 +180,7 @@ class CoarseFine(FaceSystem):
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Parts
     ) -> dict[str, tf.Tensor]:
         if "original" in targets:
-            return self.unsupervised_terms(images, targets["original"])
+            return self.joint_terms(images, targets["original"], targets["code"])
         if "state" in targets:
             state = self.corrected_before(images, targets["state"])
             found = self.coarse_net.correct(images, state, training=True)
@@ -204,17 +212,32 @@ class CoarseFine(FaceSystem):
             "pose": weights.pose * tf.reduce_mean(pose),
         }
 
-    def unsupervised_terms(self, images: tf.Tensor, original: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Eq. (14), and the fidelity of CoarseNet (figure 7). Gradients reach its last pass."""
-        weights, net = self.losses_config, self.coarse_net
+    def joint_terms(
+        self, images: tf.Tensor, original: tf.Tensor, codes: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Both nets: eq. (14), and what holds them (figure 7). Gradients reach the last pass.
+
+        Args:
+            images: `[P + D, S, S, 3]`, of P photos and D drawn faces.
+            original: `[P, R]` solutions that CoarseNet is held at.
+            codes: `[D, N]` of the drawn faces, whose solution and depth are known.
+        """
+        weights, net, photos = self.losses_config, self.coarse_net, tf.shape(original)[0]
         last = net.iterate(images, net.passes - 1)[:, -1]
         solution = net.advance(images, last) if net.passes > 1 else net.correct(images, last)
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
-        terms = shading_terms(problem, self.fine_net(images, faces.height, skin))
-        terms["coarse"] = tf.reduce_mean(tf.square(solution - original), axis=-1)
-        return {name: getattr(weights, name) * tf.reduce_mean(t) for name, t in terms.items()}
+        heights = self.fine_net(images, faces.height, skin)
+        terms = {k: tf.reduce_mean(t) for k, t in shading_terms(problem, heights).items()}
+        true = self.true_solutions(codes)
+        known = self.maps.see(net.parts(true), self.image_size)
+        both = problem.skin[photos:] * known.mask
+        terms["depth"] = tf.reduce_mean(depth_error(heights[photos:], known.height, both))
+        held = self.supervised_terms(solution[:photos], original)
+        terms["coarse"] = tf.add_n(list(held.values()))
+        terms = {name: getattr(weights, name) * term for name, term in terms.items()}
+        return {**terms, **self.supervised_terms(solution[photos:], true)}
 
     def paint_skin(self, faces: PicturedFaces) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Maps `[B, S, S, C]`: where skin is, in [0, 1], and its mean albedo and the modes of
@@ -354,8 +377,22 @@ class CoarseFine(FaceSystem):
         faces = synthetic_faces(
             self.morphable_model, self.decoder, config.data.synthetic, config.seed + _PHOTO_SEED
         )
-        drawn = faces.take(count).map(lambda image, _: image).cache()
-        return photo_batches(self.coarse_net, drawn, config, folder, chief, first_step)
+        others = faces.take(count).map(lambda image, _: image).cache()
+        drawn = config.training.batch_size // 2
+        photos = photo_batches(
+            self.coarse_net, others, config, config.training.batch_size - drawn, folder, chief,
+            first_step,
+        )  # fmt: skip
+        first_step += config.training.epochs * config.training.steps_per_epoch
+        known = training_batches(
+            config.data, self.morphable_model, self.decoder, drawn, config.seed, first_step
+        )
+
+        def join(photo: Batch, face: Batch) -> Batch:
+            images = tf.concat([photo[0], face[0]], axis=0)
+            return images, {**photo[1], "code": face[1]["code"]}
+
+        return tf.data.Dataset.zip(photos, known).map(join).prefetch(tf.data.AUTOTUNE)
 
     def make_optimizer(self, config: Config) -> keras.Optimizer:
         """As of all systems; the schedule starts again, at CoarseNet's rate, when both nets are
@@ -400,6 +437,20 @@ class CoarseFine(FaceSystem):
             for name in ("decoder", "feedback")
         }
         return cls(losses=CoarseFineLossesConfig(**config.pop("losses")), **decoders, **config)
+
+
+def depth_error(found: tf.Tensor, true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean distance `[B]` of heights `[B, S, S, 1]` where a mask is not 0, pixels.
+
+    The mean difference is taken off: a distant camera does not tell how far away a face is.
+    """
+    total = tf.reduce_sum(mask, axis=[1, 2, 3], keepdims=True)
+    difference = found - true
+    offset = tf.math.divide_no_nan(
+        tf.reduce_sum(mask * difference, axis=[1, 2, 3], keepdims=True), total
+    )
+    distance = tf.reduce_sum(mask * tf.abs(difference - offset), axis=[1, 2, 3])
+    return tf.math.divide_no_nan(distance, total[:, 0, 0, 0])
 
 
 def _idle(variables: Iterable[keras.Variable]) -> tf.Tensor:

@@ -23,6 +23,7 @@ def photo_batches(
     net: CoarseNet,
     drawn: tf.data.Dataset,
     config: CoarseFineConfig,
+    batch_size: int,
     folder: Path,
     chief: bool,
     first_step: int,
@@ -33,6 +34,7 @@ def photo_batches(
         net: As it is when the stage begins.
         drawn: Pictures `[S, S, 3]` that stand for photos where there are no records.
         config: The run.
+        batch_size: B.
         folder: Of the run, which keeps the solutions.
         chief: Whether this process writes.
         first_step: Batches to leave out at the start.
@@ -60,13 +62,12 @@ def photo_batches(
     )
     originals = tf.data.Dataset.from_tensor_slices(kept(file, settings, chief, solve)["solutions"])
     pairs = tf.data.Dataset.zip(photos, originals)
-    batch = config.training.batch_size
-    pairs = shuffled_passes(pairs, _SHUFFLE_BUFFER, config.seed).skip(first_step * batch)
+    pairs = shuffled_passes(pairs, _SHUFFLE_BUFFER, config.seed).skip(first_step * batch_size)
 
     def example(images: tf.Tensor, original: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         return tf.image.convert_image_dtype(images, tf.float32), {"original": original}
 
-    batches = pairs.batch(batch, drop_remainder=True)
+    batches = pairs.batch(batch_size, drop_remainder=True)
     return batches.map(example, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
