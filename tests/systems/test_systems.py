@@ -14,7 +14,9 @@ import pytest
 import tensorflow as tf
 
 from tests.gpu_kernels import assert_gpu_kernels
+from tfface import export
 from tfface.config import Config, load_config
+from tfface.morphable.load import load_face_model
 from tfface.systems import SYSTEMS, build_system
 from tfface.systems.base import FaceSystem
 from tfface.systems.export import check_export, export_system
@@ -282,6 +284,19 @@ class TestCoarseFine(Harness):
 
 class TestFML(Harness):
     name = "fml"
+
+    def test_another_system_takes_the_face_model_of_a_run(
+        self, config: Config, trained: list[dict[str, float]], repository: Path, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "learned.npz"
+        assert export.main([config.output, "--face-model", str(file)]) == 0
+        learned = load_face_model(file)
+        other = load_config(
+            repository / "configs" / "mofa_quickstart.yaml",
+            [f"face_model.path={file}", "model.image_size=64", f"output={tmp_path}"],
+        )
+        parts = build_system(other)(np.zeros((1, 64, 64, 3), np.float32))
+        assert parts["identity"].shape == (1, learned.identity.shape[-1])
 
 
 def test_every_system_is_in_the_harness() -> None:

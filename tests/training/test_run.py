@@ -216,6 +216,18 @@ def test_the_export_of_a_run(config: Config, tmp_path: Path) -> None:
     np.testing.assert_allclose(first, second)
 
 
+def test_only_fml_learns_a_face_model(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.train(config)
+    capsys.readouterr()
+    assert export_command.main([config.output, "--face-model", str(tmp_path / "m.npz")]) == 2
+    assert "expected a run of fml, which learns a face model, got one of" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        export_command.main([config.output])
+    assert "expected --output, --face-model or both" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_an_export_replaces_nothing_but_an_export(
     config: Config, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from tfface.config import Config, ConfigError, FMLConfig, load_config
 from tfface.data.corpus import CorpusError
@@ -23,6 +24,8 @@ from tfface.morphable.model import FaceModelError
 from tfface.systems import build_system
 from tfface.systems.base import FaceSystem
 from tfface.systems.export import ExportError, export_system
+from tfface.systems.fml import FML
+from tfface.systems.learned_model import learned_morphable_model
 from tfface.training.checkpoints import (
     CheckpointError,
     DivergedError,
@@ -130,6 +133,37 @@ def export_run(run: Path, output: Path) -> None:
         ConfigError: `run` is not the folder of a run, or has no checkpoint.
         CheckpointError, ExportError, OSError: as `train`.
     """
+    system, config = _trained_system(run)
+    export_system(_exported_system(system, config), output)
+
+
+def export_face_model(run: Path, output: Path, persons: int = 1024) -> None:
+    """Saves the face model that a run of FML has learned, from its last checkpoint.
+
+    Args:
+        run: Its folder.
+        output: A `.npz` file for `face_model.path` of other runs.
+        persons: Its modes are the principal components of so many persons of the run's data.
+
+    Raises:
+        ConfigError: also if the run is of another system.
+        CheckpointError, OSError: as `train`.
+    """
+    system, config = _trained_system(run)
+    if not isinstance(system, FML):
+        raise ConfigError(f"{run}: expected a run of fml, which learns a face model, got one of "
+                          f"{config.system}")  # fmt: skip
+    batches = system.training_batches(config.data, config.training.batch_size, config.seed)
+    count = -(-persons // config.training.batch_size)
+    codes = [
+        system.layout.join({k: part[:, 0] for k, part in system(images).items()})
+        for images, _ in tqdm(batches.take(count), "persons", count, unit="batch")
+    ]
+    learned_morphable_model(system, np.concatenate(codes)).save(output)
+
+
+def _trained_system(run: Path) -> tuple[FaceSystem, Config]:
+    """The system of a run's last checkpoint."""
     folder = RunFolder(run)
     config = load_config(folder.config)
     last = latest_checkpoint(folder.checkpoints)
@@ -137,7 +171,7 @@ def export_run(run: Path, output: Path) -> None:
         raise ConfigError(f"{folder.checkpoints}: expected a checkpoint, got none")
     system = _built_system(config)
     restore_weights(last, system)
-    export_system(_exported_system(system, config), output)
+    return system, config
 
 
 def describe_run(config: Config) -> str:
