@@ -39,10 +39,16 @@ IMAGE_SIZES = {"identity_regression": 112}  # px, others 64
 # The error of the pose depends on the solution that a pass begins with, which is drawn.
 MORE = {
     "coarse_fine": ["losses.pose=0.1", "end_to_end.epochs=2"],
-    "fml": ["model.frames=2", "model.nodes=64", "joint.epochs=1", "joint.reflectance_epochs=1"],
+    "fml": [
+        "model.frames=2",
+        "model.nodes=64",
+        "joint.epochs=1",
+        "joint.reflectance_epochs=1",
+        "optimizer.learning_rate=3e-4",
+    ],
 }
 EVERYTHING_ELSE = {
-    "face_model": {"detail": "fine"},
+    "face_model": {"detail": "fine", "exported": "fine"},
     "model": {"sampled_vertices": 100},
     "optimizer": {"name": "adadelta"},
 }

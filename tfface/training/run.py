@@ -258,7 +258,8 @@ def _fit(
     )
     callbacks: list[keras.callbacks.Callback] = [checkpoint]
     if chief:
-        shown = next(iter(validation or system.training_batches(*sizes)))[0][:SHOWN_FACES]
+        shown = next(iter(validation or system.training_batches(*sizes)))[0]
+        shown = tf.reshape(shown, [-1, *shown.shape[-3:]])[:SHOWN_FACES]  # persons' pictures singly
         callbacks += [
             keras.callbacks.TensorBoard(str(folder.logs), write_graph=False),
             FacePictures(
