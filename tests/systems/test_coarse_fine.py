@@ -95,10 +95,9 @@ def test_the_trajectory_starts_at_zero_and_follows_the_passes(system, drawn) -> 
     trajectory = net.iterate(images)
     assert trajectory.shape == (4, net.passes + 1, 150)
     np.testing.assert_array_equal(trajectory[:, 0], np.zeros((4, 150)))
-    for number, pace in enumerate([1.0, 0.5]):
-        before = trajectory[:, number]
-        step = before + pace * (net.correct(images, before) - before)
-        np.testing.assert_allclose(trajectory[:, number + 1], step, atol=1e-4)
+    corrections = [net.correct(images, trajectory[:, number]) for number in range(2)]
+    np.testing.assert_allclose(trajectory[:, 1], corrections[0], atol=1e-4)
+    np.testing.assert_allclose(trajectory[:, 2], np.mean(corrections, axis=0), atol=1e-4)
     np.testing.assert_allclose(net(images), net.to_code(trajectory[:, -1]), atol=1e-4)
 
 
@@ -156,8 +155,11 @@ def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
 
 @pytest.mark.parametrize("net", ["coarse", "fine"])
 def test_a_step_against_the_gradient_lowers_the_criterion(system, drawn, net) -> None:
-    """So the gradient of each net points the right way, CoarseNet's through layer and passes."""
-    copy = CoarseFine.from_config(system.get_config())
+    """So the gradient of each net points the right way, CoarseNet's through the layer.
+
+    Of one pass: those before are constants to the gradient, and a step changes them too.
+    """
+    copy = CoarseFine.from_config({**system.get_config(), "passes": 1})
     copy.set_weights(system.get_weights())
     of = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
     variables = of[net].trainable_variables
@@ -204,7 +206,7 @@ def test_fidelity_holds_the_original_solution(system, drawn) -> None:
     """Of photos: by the terms that measure the errors of drawn faces."""
     images, codes = drawn[0], drawn[1]["code"]
     net = system.coarse_net
-    solution = net.advance(images, net.iterate(images, net.passes - 1)[:, -1])
+    solution = net.correct(images, net.iterate(images, net.passes - 1)[:, -1])
     here = system.joint_terms(images, solution[:2], codes[2:])
     away = system.joint_terms(images, solution[:2] + 0.1, codes[2:])
     moved = system.supervised_terms(solution[:2], solution[:2] + 0.1)

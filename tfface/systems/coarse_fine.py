@@ -223,8 +223,7 @@ class CoarseFine(FaceSystem):
             codes: `[D, N]` of the drawn faces, whose solution and depth are known.
         """
         weights, net, photos = self.losses_config, self.coarse_net, tf.shape(original)[0]
-        last = net.iterate(images, net.passes - 1)[:, -1]
-        solution = net.advance(images, last) if net.passes > 1 else net.correct(images, last)
+        solution = net.correct(images, net.iterate(images, net.passes - 1)[:, -1])
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)

@@ -17,7 +17,6 @@ from tfface.systems.face_maps import FaceMapRenderer
 PARTS = ("identity", "expression", "rotation", "translation")  # of the code that comes out
 POSE = 6
 FEEDBACK = 6  # channels: PNCC and normals
-PACE = 0.5  # part of its correction that a pass after the first makes
 TOLERANCE = 0.01  # of sigmas and radians: a pass that changes less ends the iteration
 
 Shape = tuple[int | None, ...]
@@ -33,8 +32,8 @@ class CoarseNet(keras.layers.Layer):
 
     A pass sees the grey picture, masked by where the last solution's face is, that face's PNCC and
     its normals; its last layer, which is linear, sees the solution itself as well (not in the
-    paper), so that a pass can keep what it cannot improve. The first pass goes where the network
-    says, the others half of the way: whole steps jump to and fro about where they end.
+    paper), so that a pass can keep what it cannot improve. A solution is the mean of all that the
+    network gave so far (not in the paper either): one alone jumps to and fro about where they end.
 
     Args:
         decoder: Of the face model, with a distant camera.
@@ -79,8 +78,9 @@ class CoarseNet(keras.layers.Layer):
         def step(
             number: tf.Tensor, solution: tf.Tensor, moves: tf.Tensor, past: tf.TensorArray
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray]:
-            pace = tf.where(number > 0, PACE, 1.0)
-            new = tf.where(moves[:, None], self.advance(images, solution, pace), solution)
+            change = self.correct(images, solution) - solution
+            change /= 1.0 + tf.cast(number, tf.float32)  # a mean that goes on
+            new = tf.where(moves[:, None], solution + change, solution)
             moves = tf.reduce_max(tf.abs(new - solution), axis=-1) > TOLERANCE
             return number + 1, new, moves, past.write(number + 1, new)
 
@@ -91,14 +91,8 @@ class CoarseNet(keras.layers.Layer):
         left = tf.range(passes + 1)[None, :, None] > done  # where all had converged before
         return tf.stop_gradient(tf.where(left, last[:, None], solutions))
 
-    def advance(
-        self, images: tf.Tensor, solution: tf.Tensor, pace: float | tf.Tensor = PACE
-    ) -> tf.Tensor:
-        """A pass of the iteration: solutions `[B, R]`, moved towards their correction."""
-        return solution + pace * (self.correct(images, solution) - solution)
-
     def correct(self, images: tf.Tensor, solution: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """What the network makes of solutions `[B, R]`: better ones."""
+        """Solutions `[B, R]` -> better ones."""
         faces = self.maps.see(self.parts(solution), self.decoder.image_size)
         return self.read(images, solution, self.maps.feedback(faces), faces.mask, training)
 
