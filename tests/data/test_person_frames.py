@@ -68,12 +68,13 @@ def test_the_most_different() -> None:
 
 
 def test_a_folder_is_a_person(folder: Path) -> None:
-    sets, rejects = person_frames(Photo(folder / "ada", "ada"), FaceDetector(), SETTINGS)
+    ada, eve, _ = find_sources(find_photos([str(folder)], None, None))
+    sets, rejects = person_frames(ada, FaceDetector(), SETTINGS)
     assert [len(pictures) for pictures in sets] == [2]  # the third has no other
-    assert {picture.person for picture in sets[0]} == {"ada"}
+    assert {picture.person for picture in sets[0]} == {f"{folder.name}/ada"}
     assert len({picture.picture for picture in sets[0]}) == 2
     assert not rejects
-    sets, rejects = person_frames(Photo(folder / "eve", "eve"), FaceDetector(), SETTINGS)
+    sets, rejects = person_frames(eve, FaceDetector(), SETTINGS)
     assert not sets
     assert rejects[0].kind == "too few pictures"
     assert rejects[0].reason == "1 usable pictures of one person, less than 2"
@@ -109,7 +110,8 @@ def test_small_and_uncertain_faces_are_left_out(folder: Path) -> None:
         FaceSettings(image_size=64, frames=2, min_face=1000.0),
         FaceSettings(image_size=64, frames=2, min_confidence=1.01),
     ):
-        sets, rejects = person_frames(Photo(folder / "ada", "ada"), FaceDetector(), settings)
+        ada = find_sources(find_photos([str(folder / "ada")], None, None))[0]
+        sets, rejects = person_frames(ada, FaceDetector(), settings)
         assert not sets
         assert rejects[0].reason.startswith("0 usable pictures")
 
@@ -118,6 +120,9 @@ def test_sources_are_films_and_folders(folder: Path) -> None:
     sources = find_sources(find_photos([str(folder)], None, None))
     root = folder.name
     assert [source.name for source in sources] == [f"{root}/ada", f"{root}/eve", f"{root}/film.avi"]
+    assert [len(source.members) for source in sources] == [4, 1, 0]
+    (ada,) = find_sources(find_photos([str(folder)], match="ada", exclude="black"))
+    assert [photo.path.name for photo in ada.members] == ["0.png", "1.png", "2.png"]
 
 
 def test_the_command_line_writes_what_training_reads(

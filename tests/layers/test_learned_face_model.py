@@ -111,13 +111,13 @@ def test_training_changes_the_model_and_not_its_expressions() -> None:
 
 
 def test_identity_stays_apart_from_expression_when_trained() -> None:
-    """B_G^T OCL(Theta) of the default model, before and after steps that pull it there."""
+    """B_G^T OCL(Theta) of the default model, before and after Theta has gone there, for mm."""
     model = load_default_face_model("coarse")
     graph = deformation_graph(model)
     layer = LearnedFaceModel.of_model(model, graph, identity=8, albedo=1)
     blendshapes = orthonormal_columns(graph.to_nodes(model.expression))
     pull = tf.constant(100.0 * blendshapes[:, :8], tf.float32)  # mm: nothing but expressions
-    optimizer = keras.optimizers.Adam(1.0)
+    optimizer = keras.optimizers.Adam(0.3)
 
     def shared() -> float:
         basis = layer.complement(layer.node_basis).numpy().astype(np.float64)
@@ -127,10 +127,11 @@ def test_identity_stays_apart_from_expression_when_trained() -> None:
     before = layer.node_basis.numpy()
     for _ in range(20):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.square(layer.complement(layer.node_basis) - pull))
+            loss = tf.reduce_sum(tf.square(layer.node_basis - pull))
         gradients = tape.gradient(loss, [layer.node_basis.value])
         optimizer.apply(gradients, [layer.node_basis])
-    assert np.abs(layer.node_basis.numpy() - before).max() > 0.05  # mm
+    assert np.abs(layer.node_basis.numpy() - before).max() > 1.0  # mm
+    assert np.abs(blendshapes.T @ layer.node_basis.numpy()).max() > 10.0
     assert shared() < 1e-6
 
 

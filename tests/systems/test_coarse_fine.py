@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def system() -> CoarseFine:
     """Its last layers, which start at zero, know a little."""
+    keras.utils.set_random_seed(1)
     system = CoarseFine.of_model(load_default_face_model("coarse"), SIZE)
     random = np.random.default_rng(0)
     for layer in (system.coarse_net.network.get_layer("code"), system.fine_net.regressor):
@@ -148,42 +149,48 @@ def test_geometry_and_pose_begin_alike(repository: Path) -> None:
 def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
     """Eq. (5) to (7): a loss on FineNet's surface trains CoarseNet through the rendering layer."""
     variables = [system.coarse_net.network.get_layer("code").kernel]
-    (on_head,) = _gradients(system, drawn, variables)
-    assert float(tf.norm(on_head[:, :-POSE])) > 0
-    assert float(tf.norm(on_head[:, -POSE:])) > 0
+    for term in ("shading", "depth"):
+        (on_head,) = _gradients(system, drawn, variables, term)
+        assert float(tf.norm(on_head[:, :-POSE])) > 0
+        assert float(tf.norm(on_head[:, -POSE:])) > 0
 
 
-@pytest.mark.parametrize("net", ["coarse", "fine"])
-def test_a_step_against_the_gradient_lowers_the_criterion(system, drawn, net) -> None:
-    """So the gradient of each net points the right way, CoarseNet's through the layer.
+@pytest.mark.parametrize(
+    ("net", "term"), [("coarse", "depth"), ("fine", "depth"), ("fine", "shading")]
+)
+def test_a_step_against_the_gradient_lowers_the_error(system, drawn, net, term) -> None:
+    """So gradients point the right way, CoarseNet's through the rendering layer.
 
-    Of one pass: those before are constants to the gradient, and a step changes them too.
+    Of one pass: those before are constants to the gradient, and a step changes them too. (So are
+    light, reflectance and mask, which makes CoarseNet's step on `shading` a matter of luck.)
     """
     copy = CoarseFine.from_config({**system.get_config(), "passes": 1})
     copy.set_weights(system.get_weights())
     of = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
     variables = of[net].trainable_variables
-    before = _criterion(copy, drawn)
-    gradients = _gradients(copy, drawn, variables)
+    before = _joint(copy, drawn, term)
+    gradients = _gradients(copy, drawn, variables, term)
     norm = tf.linalg.global_norm(gradients)
     for variable, gradient in zip(variables, gradients, strict=True):
-        variable.assign_sub(0.001 * gradient / norm)
-    assert float(_criterion(copy, drawn)) < float(before)
+        variable.assign_sub(0.002 * gradient / norm)
+    assert float(_joint(copy, drawn, term)) < float(before)
 
 
-def _criterion(system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]]) -> tf.Tensor:
-    """Eq. (14) alone; the first two pictures stand for photos."""
-    terms = system.joint_terms(drawn[0], tf.zeros([2, 150]), drawn[1]["code"][2:])
-    return tf.add_n([terms[name] for name in ("shading", "fidelity", "smoothness")])
+def _joint(
+    system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]], term: str
+) -> tf.Tensor:
+    original = system.true_solutions(drawn[1]["code"])
+    return system.joint_terms(drawn[0], original, tf.ones([4]))[term]
 
 
 def _gradients(
     system: CoarseFine,
     drawn: tuple[np.ndarray, dict[str, np.ndarray]],
     variables: list[keras.Variable],
+    term: str,
 ) -> list[tf.Tensor]:
     with tf.GradientTape() as tape:
-        value = _criterion(system, drawn)
+        value = _joint(system, drawn, term)
     return tape.gradient(value, variables)
 
 
@@ -203,18 +210,29 @@ def test_skin_has_the_grey_values_of_the_albedo_model(system: CoarseFine) -> Non
 
 
 def test_fidelity_holds_the_original_solution(system, drawn) -> None:
-    """Of photos: by the terms that measure the errors of drawn faces."""
-    images, codes = drawn[0], drawn[1]["code"]
-    net = system.coarse_net
-    solution = net.correct(images, net.iterate(images, net.passes - 1)[:, -1])
-    here = system.joint_terms(images, solution[:2], codes[2:])
-    away = system.joint_terms(images, solution[:2] + 0.1, codes[2:])
-    moved = system.supervised_terms(solution[:2], solution[:2] + 0.1)
+    """Of photos: what all passes give, by the terms that measure the errors of drawn faces."""
+    images, weight = drawn[0], system.losses_config.coarse
+    original = system.coarse_net.iterate(images)[:, -1]
+    here = system.joint_terms(images, original, tf.zeros([4]))
     assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
-    expected = system.losses_config.coarse * sum(map(float, moved.values()))
-    assert float(away["coarse"]) == pytest.approx(expected, rel=1e-3)
-    known = system.supervised_terms(solution[2:], system.true_solutions(codes[2:]))
-    assert float(here["pose"]) == pytest.approx(float(known["pose"]), rel=1e-3)
+    assert float(here["pose"]) == float(here["geometry"]) == float(here["depth"]) == 0.0
+    away = system.joint_terms(images, original + 0.1, tf.zeros([4]))
+    moved = sum(map(float, system.supervised_terms(original, original + 0.1).values()))
+    assert float(away["coarse"]) == pytest.approx(weight * moved, rel=1e-2)
+
+
+def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
+    """Their half of a batch: the same terms, whichever faces are the others."""
+    images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
+    found = system.coarse_net.iterate(images)[:, -1]
+    terms = system.joint_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]))
+    errors = system.solution_errors(found, truth)
+    for name, error in errors.items():
+        expected = tf.reduce_sum(error[1:3]) / 4
+        assert float(terms[name]) == pytest.approx(float(expected), rel=2e-2), name
+    held = system.losses_config.coarse * sum(float(e[0] + e[3]) for e in errors.values()) / 4
+    assert float(terms["coarse"]) == pytest.approx(held, rel=2e-2)
+    assert float(terms["depth"]) > 0
 
 
 def test_depth_error_does_not_know_how_far_away_a_face_is() -> None:
@@ -251,14 +269,20 @@ def test_states_lie_between_the_truth_and_another_face(system: CoarseFine) -> No
 
 def test_passes_before_correct_half_of_a_batch_and_a_quarter_twice(system, drawn) -> None:
     images, solutions = drawn[0], [tf.zeros([4, 150])]
+    corrections = []
     for _ in range(2):
-        solutions.append(system.coarse_net.correct(images, solutions[-1]))
-    found = system.corrected_before(images, solutions[0]).numpy()
-    for face, passes in enumerate([2, 1, 0, 0]):
-        np.testing.assert_allclose(found[face], solutions[passes][face], atol=1e-4)
+        corrections.append(system.coarse_net.correct(images, solutions[-1]))
+        solutions.append(tf.reduce_mean(corrections, axis=0))
+    passes = np.array([2, 0, 1, 0], np.int32)
+    found = system.corrected_before(images, solutions[0], passes).numpy()
+    for face, count in enumerate(passes):
+        np.testing.assert_allclose(found[face], solutions[count][face], atol=1e-4)
     assert np.abs(found[0] - solutions[1][0]).max() > 1e-3
-    one = system.corrected_before(images[:1], tf.zeros([1, 150])).numpy()  # of a device's share
+    # Shares of two devices, of which one has nothing to correct.
+    one = system.corrected_before(images[:1], tf.zeros([1, 150]), passes[:1]).numpy()
     np.testing.assert_allclose(one[0], found[0], atol=1e-4)
+    none = system.corrected_before(images[1:2], tf.zeros([1, 150]), passes[1:2]).numpy()
+    np.testing.assert_array_equal(none, np.zeros((1, 150)))
 
 
 def test_detail_of_twice_the_size_is_of_the_same_face(system, drawn) -> None:
@@ -289,10 +313,9 @@ def test_the_original_solutions_are_those_of_the_stages_beginning(
     config = load_config(file, [*small, f"model.image_size={SIZE}", f"output={tmp_path}"])
     _, stage = system.stages(config, tmp_path)
     images, targets = next(iter(stage.make_batches(0)))
-    assert len(images) == 2  # a photo and a drawn face
-    assert targets["code"].shape[0] == 1
+    np.testing.assert_array_equal(targets["drawn"], [0, 1])
     expected = system.coarse_net.iterate(images[:1])[:, -1]
-    np.testing.assert_allclose(targets["original"], expected, atol=2e-2)
+    np.testing.assert_allclose(targets["original"][:1], expected, atol=2e-2)
     again = [t["original"].numpy() for _, t in stage.make_batches(1).take(2)]
     straight = [t["original"].numpy() for _, t in stage.make_batches(0).take(3)][1:]
     np.testing.assert_array_equal(again, straight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -166,6 +167,25 @@ def test_records_and_drawn_persons_share_a_batch(
         system.validation_batches(
             data.model_copy(update={"validation_records": [str(tmp_path)]}), 3, seed=1
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("model.frames=3", "model.frames: expected 1, 2, 4, 8 or 16"),
+        ("data.augmentation.mirror=0.5", "which would mirror a person's pictures singly"),
+        ("data.synthetic.records=[corpus]", "which have one picture of each person"),
+    ],
+)
+def test_what_persons_cannot_be_made_of(repository: Path, change: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load_config(repository / "configs/fml_quickstart.yaml", [change])
+
+
+def test_a_configuration_without_a_face_model_exports_what_it_trains(tmp_path: Path) -> None:
+    (tmp_path / "fml.yaml").write_text("system: fml\noutput: run\n")
+    face_model = load_config(tmp_path / "fml.yaml").face_model
+    assert face_model.detail == face_model.exported == "coarse"
 
 
 def test_the_export_draws_the_mesh_of_training(repository: Path) -> None:

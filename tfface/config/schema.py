@@ -156,9 +156,10 @@ class CoarseFineLossesConfig(Section):
 
     CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
     balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
-    of intensities in [0, 1] and heights in pixels. Of end-to-end training, `depth` is the mean
-    error of FineNet's heights on drawn faces, pixels, and `coarse` times that of `geometry` and
-    `pose` holds CoarseNet's solution of photos where it was before.
+    of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
+    photos each are half of a batch's mean: `depth`, the mean error of FineNet's heights on drawn
+    faces, pixels, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
+    solution of photos where it was before.
     """
 
     geometry: NotNegative = 0.02
@@ -166,8 +167,8 @@ class CoarseFineLossesConfig(Section):
     shading: NotNegative = 1.0
     fidelity: NotNegative = 5e-3
     smoothness: NotNegative = 1e-3
-    depth: NotNegative = 2e-2
-    coarse: NotNegative = 1.0
+    depth: NotNegative = 4e-2
+    coarse: NotNegative = 2.0
 
 
 class FMLModelConfig(Section):
@@ -180,7 +181,7 @@ class FMLModelConfig(Section):
 
     encoder: Literal["compact", "fml"] = "compact"
     image_size: Annotated[int, Field(ge=64, le=1024)] = 112
-    frames: Annotated[int, Field(ge=1, le=16)] = 4
+    frames: Literal[1, 2, 4, 8, 16] = 4
     nodes: Annotated[int, Field(ge=16)] = 521
     identity: Count = 80
     albedo: Count = 80
@@ -191,8 +192,10 @@ class FMLLossesConfig(Section):
     """Weights of the terms of Tewari et al. 2019, equations (8) to (12); 0 switches a term off.
 
     `photometric` and `landmark` are means over visible vertices and sums over landmarks, in colours
-    of [0, 1] and sides of the picture; `smoothness` is of mm, `sparsity` of colours, both sums;
-    `expression` is of sigmas. The paper's weights mean colours to 255 and pixels of 240.
+    of [0, 1] and sides of the picture, and with `expression`, of sigmas, means over pictures;
+    `smoothness` is of mm, `sparsity` of colours, both sums. The first two are the paper's for these
+    units (there colours go to 255 and pixels to 240, it seems); its regularisers would be 1.5e-8,
+    2e-10 and 1.5e-13, which needs more pictures than two cores see.
     """
 
     photometric: NotNegative = 1.6
@@ -392,13 +395,13 @@ class EndToEndConfig(Section):
 
 
 class JointTrainingConfig(Section):
-    """All of FML together, after the `training.epochs` of pose, light and expression alone.
+    """All of FML together, after the `training.epochs` of pose, light, expression and mean colours.
 
-    `epochs` from `learning_rate` on; then `reflectance_epochs` in which reflectance learns
-    `reflectance_rate` times as fast.
+    `epochs` from `learning_rate` on; without any, identity is not learned. Then
+    `reflectance_epochs` in which reflectance learns `reflectance_rate` times as fast.
     """
 
-    epochs: Annotated[int, Field(ge=0)] = 0
+    epochs: Annotated[int, Field(ge=0)] = 10
     learning_rate: Positive = 1e-3
     reflectance_epochs: Annotated[int, Field(ge=0)] = 0
     reflectance_rate: Positive = 10.0
@@ -516,6 +519,7 @@ class FMLConfig(Config):
     """
 
     system: Literal["fml"]
+    face_model: FaceModelConfig = FaceModelConfig(detail="coarse", exported="coarse")
     model: FMLModelConfig = FMLModelConfig()
     losses: FMLLossesConfig = FMLLossesConfig()
     joint: JointTrainingConfig = JointTrainingConfig()
@@ -528,6 +532,17 @@ class FMLConfig(Config):
                 f"exported: {model.detail}, as reflectance is learned for each vertex of the mesh"
             )
         return model
+
+    @pydantic.field_validator("data")
+    @classmethod
+    def _persons_are_whole(cls, data: DataConfig) -> DataConfig:
+        if data.synthetic.records:
+            raise ValueError("no synthetic.records, which have one picture of each person")
+        if data.augmentation.mirror:
+            raise ValueError(
+                "augmentation.mirror: 0, which would mirror a person's pictures singly"
+            )
+        return data
 
 
 def _without_photos(data: DataConfig, instead: str) -> DataConfig:

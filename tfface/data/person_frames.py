@@ -1,15 +1,16 @@
 """Several pictures of one person, from a video or a folder of photos (FML, section 3.1).
 
 A video is looked at every `STRIDE` frames; faces are followed from one look to the next by where
-they are. Of each face that stays, `PIECE` looks at a time give one set of pictures: those whose
-heads are turned most differently. A folder's photos, of each the largest face, are sets likewise.
+they are alone: where a cut puts another face in the same place, two persons are taken for one. Of
+each face that stays, `PIECE` looks at a time give one set of pictures: those whose heads are turned
+most differently. A folder's photos, of each the largest face, are sets likewise.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from tfface.data.blazeface import box_overlap
 from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.data.face_records import FaceRecord, make_record
 from tfface.data.photo_faces import FaceSettings, Photo, Reject, objection
-from tfface.data.photos import PhotoError, is_video, iter_inputs, read_photo
+from tfface.data.photos import PhotoError, is_video, read_photo
 from tfface.data.video import video_frames
 from tfface.morphable.default import load_default_face_model
 
@@ -55,7 +56,7 @@ def person_frames(
     """The sets of `settings.frames` pictures (or fewer, where there are not so many) of persons.
 
     Args:
-        source: A video, or a folder of photos of one person (those in folders below are not its).
+        source: A video, or a folder of photos of one person, its `members`.
         detector: Finds the faces.
         settings: Which faces, and how many of a set.
 
@@ -63,7 +64,7 @@ def person_frames(
         The sets, each of one person, most different pictures first; and why there are none.
     """
     try:
-        video = not source.path.is_dir()
+        video = not source.members
         tracks = (_follow if video else _gather)(source, detector, settings)
     except PhotoError as error:
         reason = str(error).removeprefix(f"{source.path}: ")
@@ -128,16 +129,13 @@ def _follow(source: Photo, detector: FaceDetector, settings: FaceSettings) -> li
 def _gather(source: Photo, detector: FaceDetector, settings: FaceSettings) -> list[list[_Seen]]:
     """The largest face of each photo of a folder, all of one person."""
     seen: list[_Seen] = []
-    for path in iter_inputs([source.path]):
-        if path.parent != source.path or is_video(path):
-            continue
+    for member in source.members:
         try:
-            photo = read_photo(path)
+            photo = read_photo(member.path)
         except PhotoError:
             continue  # the others are enough, or too few
         for face in detector.detect(photo)[:1]:
-            named = Photo(path, f"{source.name}/{path.name}")
-            seen += _look(photo, face, named, settings, person=source.name)
+            seen += _look(photo, face, member, settings, person=source.name)
     return [seen]
 
 
@@ -177,12 +175,13 @@ def _sets(seen: list[_Seen], count: int, fewest: int, piece: int | None) -> Iter
 
 
 def find_sources(paths: list[Photo]) -> list[Photo]:
-    """Videos, and the folders that photos lie in, of the photos and videos found."""
+    """The videos, and the folders that photos lie in, of the photos and videos found."""
     sources: dict[Path, Photo] = {}
     for photo in paths:
         if is_video(photo.path):
             sources[photo.path] = photo
-        else:
-            folder = photo.path.absolute().parent
-            sources.setdefault(folder, Photo(folder, photo.name.rpartition("/")[0]))
+            continue
+        folder = photo.path.absolute().parent
+        before = sources.get(folder, Photo(folder, photo.name.rpartition("/")[0]))
+        sources[folder] = replace(before, members=(*before.members, photo))
     return list(sources.values())

@@ -44,10 +44,14 @@ class FaceSettings:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo file: where it is, and its name in records and reports."""
+    """A photo file: where it is, and its name in records and reports.
+
+    A folder of photos of one person has them as `members`.
+    """
 
     path: Path
     name: str
+    members: tuple[Photo, ...] = ()
 
 
 @dataclass(frozen=True)

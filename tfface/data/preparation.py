@@ -40,6 +40,7 @@ from tfface.files import write_text
 
 Result = tuple[Sequence[FaceRecord | Frames], list[Reject]]
 _FORMAT = 1  # Of the records and the manifest.
+_NONE = object()
 
 
 class PreparationError(RuntimeError):
@@ -222,20 +223,22 @@ def _find(photo: Photo, detector: FaceDetector, settings: FaceSettings) -> Resul
     return photo_faces(photo, detector, settings)
 
 
-def _photos_digest(photos: list[Photo]) -> str:
-    """Changes with the photos' names, order and sizes in bytes."""
+def _photos_digest(photos: Sequence[Photo]) -> str:
+    """Changes with the photos' names, order and sizes in bytes; empty without photos."""
+    if not photos:
+        return ""
     digest = hashlib.sha256()
     for photo in photos:
         size = photo.path.stat().st_size if photo.path.exists() else -1
-        digest.update(f"{photo.name}\0{size}\0".encode())
+        digest.update(f"{photo.name}\0{size}\0{_photos_digest(photo.members)}".encode())
     return digest.hexdigest()
 
 
 def _difference(before: Any, now: Any) -> str:
     """What two values differ in, short."""
     if isinstance(before, dict) and isinstance(now, dict):
-        key = next(key for key in now if before.get(key) != now[key])
-        return f"{key} {before.get(key)} instead of {now[key]}"
+        key = next(k for k in [*now, *before] if before.get(k, _NONE) != now.get(k, _NONE))
+        return f"{key} {before.get(key, 'unset')} instead of {now.get(key, 'unset')}"
     return f"{before} instead of {now}"
 
 

@@ -84,7 +84,7 @@ def deformation_graph(model: MorphableModel, nodes: int | np.ndarray = NODES) ->
 
 def orthonormal_columns(basis: np.ndarray) -> np.ndarray:
     """`(G, 3, K)` -> `(3 G, K')` float64 orthonormal columns of the same span; K' is its rank."""
-    flat = np.asarray(basis, np.float64).reshape(-1, basis.shape[-1])
+    flat = np.asarray(basis, np.float64).reshape(3 * len(basis), basis.shape[-1])
     left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
     return left[:, sizes > 1e-6 * sizes.max(initial=0.0)]
 

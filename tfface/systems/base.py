@@ -44,8 +44,9 @@ class FaceSystem(keras.Model):
         layout: The parts of the code that the encoder gives.
         image_size: S, pixels.
         encoder: Images -> flat code `[B, N]`.
-        together: Images of one person -> one flat code `[1, N]`, with the same variables; None
-            where a system sees one image at a time.
+        together: Images of one person -> one flat code `[1, N]`, or `[B, N]` where each image has
+            its own pose and light; with the same variables. None where a system sees one image at a
+            time.
         face_model_name: Name of the face model.
         focal_length: Of a crop's camera, in sides of the crop.
         camera: The model of its camera, `perspective` or `weak_perspective` (one so far away that

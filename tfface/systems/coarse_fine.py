@@ -62,7 +62,7 @@ from tfface.systems.pictures import draw_columns
 
 ALBEDO_MODES = 10  # of eq. (10), the paper's
 FROM_ZEROS = 0.5  # part of the training faces that start from zeros, as in a first pass
-CORRECTED = (0.5, 0.25)  # parts of a batch that CoarseNet has corrected once, twice, ... before
+CORRECTIONS = (2, 0, 1, 0)  # how often CoarseNet has corrected them before, in turn
 AMBIENT = 0.8  # shading of the pictures of training
 DRAWN_PHOTOS = 512  # that stand for photos, where no records and no size of corpus are given
 _PHOTO_SEED = 2_000_003  # added to the seed: other faces than those of training and validation
@@ -75,10 +75,10 @@ Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 class CoarseFine(FaceSystem):
     """CoarseNet, rendering layer and FineNet.
 
-    The targets of a step: `code` of drawn faces and the solution `state` `[B, R]` that the passes
-    are to correct; or, when both nets are trained together, the `original` solution `[P, R]` of the
-    photos that come first, by CoarseNet before, and the `code` of the drawn faces after them.
-    Validation, which has no `state`, measures what all passes give.
+    The targets of a step: `code` of drawn faces, the solution `state` `[B, R]` that they start
+    from, and the `corrections` `[B]` before the one that is trained; or, when both nets are trained
+    together, the `original` solution `[B, R]` and whether a face is `drawn` `[B]` (see
+    `joint_terms`). Validation, which has no `state`, measures what all passes give.
 
     Args:
         decoder: Of the face model, with a distant camera; draws the depth for FineNet.
@@ -180,21 +180,28 @@ class CoarseFine(FaceSystem):
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Parts
     ) -> dict[str, tf.Tensor]:
         if "original" in targets:
-            return self.joint_terms(images, targets["original"], targets["code"])
+            return self.joint_terms(images, targets["original"], targets["drawn"])
         if "state" in targets:
-            state = self.corrected_before(images, targets["state"])
+            state = self.corrected_before(images, targets["state"], targets["corrections"])
             found = self.coarse_net.correct(images, state, training=True)
             found += _idle(self.fine_net.trainable_variables)
         else:
             found = self.coarse_net.to_solution(parts or self(images))
         return self.supervised_terms(found, self.true_solutions(targets["code"]))
 
-    def corrected_before(self, images: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
-        """Solutions `[B, R]`, the first of which CoarseNet has corrected; without gradients."""
-        for part in CORRECTED:
-            count = tf.cast(tf.math.ceil(part * tf.cast(tf.shape(state)[0], tf.float32)), tf.int32)
-            better = self.coarse_net.correct(images[:count], state[:count])
-            state = tf.concat([better, state[count:]], axis=0)
+    def corrected_before(
+        self, images: tf.Tensor, state: tf.Tensor, corrections: tf.Tensor
+    ) -> tf.Tensor:
+        """Solutions `[B, R]` after so many passes `[B]` from `state` on; without gradients."""
+        for passes in range(max(CORRECTIONS)):
+            chosen = corrections > passes
+            # Only these are drawn, but one at least.
+            some = tf.where(chosen | ~tf.reduce_any(chosen))[:, 0]
+            first = tf.gather(state, some)
+            change = self.coarse_net.correct(tf.gather(images, some), first) - first
+            change /= 1 + passes  # as the mean of all corrections goes on
+            moved = tf.tensor_scatter_nd_add(state, some[:, None], change)
+            state = tf.where(chosen[:, None], moved, state)
         return tf.stop_gradient(state)
 
     def true_solutions(self, codes: tf.Tensor) -> tf.Tensor:
@@ -202,41 +209,51 @@ class CoarseFine(FaceSystem):
         return self.coarse_net.to_solution(CodeLayout(self.decoder.code_sizes).split(codes))
 
     def supervised_terms(self, found: tf.Tensor, truth: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The geometry mean square error, eq. (4), and that of the six pose numbers."""
+        """Means of `solution_errors`."""
+        errors = self.solution_errors(found, truth)
+        return {name: tf.reduce_mean(error) for name, error in errors.items()}
+
+    def solution_errors(self, found: tf.Tensor, truth: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`geometry`, the mean square error of eq. (4), and `pose`, that of the six numbers, `[B]`.
+
+        Both are weighted.
+        """
         weights = self.losses_config
         gram = tf.convert_to_tensor(self.gram)
         geometry = model_space_distance(found[:, :-POSE], truth[:, :-POSE], gram)
         pose = tf.reduce_mean(tf.square(found[:, -POSE:] - truth[:, -POSE:]), axis=-1)
-        return {
-            "geometry": weights.geometry * tf.reduce_mean(geometry),
-            "pose": weights.pose * tf.reduce_mean(pose),
-        }
+        return {"geometry": weights.geometry * geometry, "pose": weights.pose * pose}
 
     def joint_terms(
-        self, images: tf.Tensor, original: tf.Tensor, codes: tf.Tensor
+        self, images: tf.Tensor, original: tf.Tensor, drawn: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Both nets: eq. (14), and what holds them (figure 7). Gradients reach the last pass.
+        """Both nets: eq. (14), and what holds them (figure 7). Gradients reach the last correction.
 
         Args:
-            images: `[P + D, S, S, 3]`, of P photos and D drawn faces.
-            original: `[P, R]` solutions that CoarseNet is held at.
-            codes: `[D, N]` of the drawn faces, whose solution and depth are known.
+            images: `[B, S, S, 3]`, photos and drawn faces.
+            original: `[B, R]` solutions: of drawn faces the true ones, of photos those of CoarseNet
+                before.
+            drawn: `[B]`, 1 for drawn faces, 0 for photos.
         """
-        weights, net, photos = self.losses_config, self.coarse_net, tf.shape(original)[0]
-        solution = net.correct(images, net.iterate(images, net.passes - 1)[:, -1])
+        weights, net = self.losses_config, self.coarse_net
+        last = net.iterate(images, net.passes - 1)[:, -1]
+        correction = net.correct(images, last)
+        # The value of the mean that the last pass gives, with the gradient of its correction.
+        solution = correction + tf.stop_gradient((last - correction) * (1.0 - 1.0 / net.passes))
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
         heights = self.fine_net(images, faces.height, skin)
-        terms = {k: tf.reduce_mean(t) for k, t in shading_terms(problem, heights).items()}
-        true = self.true_solutions(codes)
-        known = self.maps.see(net.parts(true), self.image_size)
-        both = problem.skin[photos:] * known.mask
-        terms["depth"] = tf.reduce_mean(depth_error(heights[photos:], known.height, both))
-        held = self.supervised_terms(solution[:photos], original)
-        terms["coarse"] = tf.add_n(list(held.values()))
+        known = self.maps.see(net.parts(original), self.image_size)
+        errors = self.solution_errors(solution, original)
+        terms = {
+            **shading_terms(problem, heights),
+            "depth": drawn * depth_error(heights, known.height, problem.skin * known.mask),
+            "coarse": (1.0 - drawn) * tf.add_n(list(errors.values())),
+        }
         terms = {name: getattr(weights, name) * term for name, term in terms.items()}
-        return {**terms, **self.supervised_terms(solution[photos:], true)}
+        terms |= {name: drawn * error for name, error in errors.items()}
+        return {name: tf.reduce_mean(term) for name, term in terms.items()}
 
     def paint_skin(self, faces: PicturedFaces) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Maps `[B, S, S, C]`: where skin is, in [0, 1], and its mean albedo and the modes of
@@ -341,6 +358,7 @@ class CoarseFine(FaceSystem):
         """Drawn faces with the solutions that CoarseNet is to correct, r_t of eq. (3)."""
         model = self.morphable_model
         batches = training_batches(data, model, self.decoder, batch_size, seed, first_step)
+        corrections = tf.constant(np.resize(CORRECTIONS, batch_size), tf.int32)
 
         def with_state(step: tf.Tensor, batch: Batch) -> Batch:
             images, targets = batch
@@ -352,7 +370,7 @@ class CoarseFine(FaceSystem):
             # Another face of the batch is a random one.
             state = share * truth + (1.0 - share) * tf.roll(truth, 1, axis=0)
             state = tf.where(first < FROM_ZEROS, 0.0, state)
-            return images, {**targets, "state": state}
+            return images, {**targets, "state": state, "corrections": corrections}
 
         batches = batches.enumerate(first_step).map(with_state, num_parallel_calls=tf.data.AUTOTUNE)
         return batches.prefetch(tf.data.AUTOTUNE)
@@ -388,8 +406,10 @@ class CoarseFine(FaceSystem):
         )
 
         def join(photo: Batch, face: Batch) -> Batch:
-            images = tf.concat([photo[0], face[0]], axis=0)
-            return images, {**photo[1], "code": face[1]["code"]}
+            held = [photo[1]["original"], self.true_solutions(face[1]["code"])]
+            kinds = [tf.zeros([len(held[0])]), tf.ones([len(held[1])])]
+            targets = {"original": tf.concat(held, axis=0), "drawn": tf.concat(kinds, axis=0)}
+            return tf.concat([photo[0], face[0]], axis=0), targets
 
         return tf.data.Dataset.zip(photos, known).map(join).prefetch(tf.data.AUTOTUNE)
 

@@ -6,10 +6,12 @@ light; the model that these parameters are of is learned with it, from how the p
 where their landmarks lie.
 
 Where the paper is silent, or something else is done here:
-- A picture that is black all over stands for a missing one.
+- A picture that is black all over stands for a missing one. (In training the batch statistics of
+  the compact network count it.)
 - The weights w_ij come from the colours of this very pass, means over a person's pictures.
-- The first of the three stages learns everything but identity and reflectance, whose parameters are
-  zero, and the mean reflectance.
+- Terms of pictures are means over them; the weights of the regularisers are larger.
+- In the first of the three stages the parameters of identity and reflectance stay zero: it learns
+  pose, light, expression and the mean reflectance.
 """
 
 from __future__ import annotations
@@ -65,8 +67,9 @@ class FML(CodeRegressor):
     `confidence` `[B, M, 68]`; the parts are `[B, M, K]` then.
 
     Args:
-        decoder, compared, encoder, losses, seed: As of `CodeRegressor`; the decoder's face model is
-            a `LearnedFaceModel`.
+        decoder, compared, losses, seed: As of `CodeRegressor`; the decoder's face model is a
+            `LearnedFaceModel`.
+        encoder: `compact` or `fml` (see `MultiFrameEncoder`).
         neighbours: `(E, 2)` pairs of nodes that move a vertex in common.
         frames: M of training.
     """
@@ -243,7 +246,7 @@ class FML(CodeRegressor):
         return split(images), {name: split(value) for name, value in known.items()}
 
     def stages(self, config: Config, folder: Path, chief: bool = True) -> Iterable[Stage]:
-        """Pose, light and expression; everything; reflectance above all."""
+        """Pose, light, expression and mean colours; everything; reflectance above all."""
         config = cast(FMLConfig, config)
         joint, training = config.joint, config.training
 

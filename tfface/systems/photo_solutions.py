@@ -58,7 +58,13 @@ def photo_batches(
         return {"solutions": _solutions(net, photos)}
 
     settings = config.model_dump_json(
-        include={"face_model": True, "model": True, "seed": True, "end_to_end": {"records"}}
+        include={
+            "face_model": True,
+            "model": True,
+            "seed": True,
+            "end_to_end": {"records"},
+            "data": {"synthetic"},  # stands for photos where there are no records
+        }
     )
     originals = tf.data.Dataset.from_tensor_slices(kept(file, settings, chief, solve)["solutions"])
     pairs = tf.data.Dataset.zip(photos, originals)
