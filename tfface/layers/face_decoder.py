@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from tfface.code import CodeLayout
 from tfface.data.framing import centring_translation
 from tfface.layers.learned_face_model import LearnedFaceModel
-from tfface.layers.linear_face_model import LinearFaceModel
+from tfface.layers.linear_face_model import FaceModelLayer, LinearFaceModel
 from tfface.layers.perspective_camera import PerspectiveCamera
 from tfface.layers.rigid_transform import AxisAngleRotation, RigidTransform
 from tfface.layers.spherical_harmonics_shading import SphericalHarmonicsShading
@@ -43,7 +43,7 @@ class FaceDecoder(keras.layers.Layer):
 
     def __init__(
         self,
-        face_model: LinearFaceModel | LearnedFaceModel,
+        face_model: FaceModelLayer,
         normals: VertexNormals,
         landmarks: ArrayLike,
         contour: ArrayLike,

@@ -8,8 +8,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from tfface.layers.geometry_layer import GeometryLayer
-from tfface.layers.linear_face_model import LinearFaceModel, linear_colours
+from tfface.layers.linear_face_model import FaceModelLayer, LinearFaceModel, linear_colours
 from tfface.layers.orthogonal_complement import OrthogonalComplement
 from tfface.layers.sparse_map import SparseMap
 from tfface.morphable.deformation_graph import DeformationGraph, orthonormal_columns
@@ -18,11 +17,10 @@ from tfface.morphable.model import MorphableModel
 SKIN_TONE = (0.75, 0.58, 0.48)  # sRGB, of the mean before training
 # Of the bases before training: displacements of nodes, mm, and colours.
 NODE_DEVIATION, COLOUR_DEVIATION = 0.1, 0.01
-Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable(package="tfface")
-class LearnedFaceModel(GeometryLayer):
+class LearnedFaceModel(FaceModelLayer):
     """Shape v = mean + S OCL(Theta_s) alpha + B delta, eq. (3); reflectance r + Theta_a beta, (6).
 
     Theta_s moves the nodes of a deformation graph. It, the mean reflectance r, one skin tone at
@@ -50,7 +48,7 @@ class LearnedFaceModel(GeometryLayer):
         super().__init__(**kwargs)
         self.fixed, self.complement, self.skinning = fixed, complement, skinning
         self.identity, self.albedo, self.skin_tone = int(identity), int(albedo), list(skin_tone)
-        count = fixed.sizes["vertices"]
+        self.vertex_count = count = fixed.vertex_count
         self.node_basis = self.add_weight(
             name="node_basis",
             shape=(3 * skinning.sizes["inputs"], self.identity),
@@ -80,20 +78,6 @@ class LearnedFaceModel(GeometryLayer):
         """Numbers of identity, expression and albedo modes."""
         return self.identity, self.fixed.modes[1], self.albedo
 
-    def call(
-        self,
-        identity: tf.Tensor,
-        expression: tf.Tensor,
-        albedo: tf.Tensor,
-        indices: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Parameters `[B, K]` -> `vertices` (mm) and `colours`, both `[B, V, 3]`.
-
-        Args:
-            indices: `[N]` vertices to return; None returns all.
-        """
-        return self.vertices(identity, expression, indices), self.albedo_colours(albedo, indices)
-
     def vertices(
         self, identity: tf.Tensor, expression: tf.Tensor, indices: tf.Tensor | None = None
     ) -> tf.Tensor:
@@ -119,16 +103,6 @@ class LearnedFaceModel(GeometryLayer):
             indices: `[N]` vertices to evaluate; None evaluates all.
         """
         return linear_colours(self.albedo_mean, self.albedo_basis, albedo, indices)
-
-    def compute_output_shape(
-        self,
-        identity_shape: Shape,
-        expression_shape: Shape,
-        albedo_shape: Shape,
-        indices_shape: Shape | None = None,
-    ) -> tuple[Shape, Shape]:
-        count = self.fixed.sizes["vertices"] if indices_shape is None else indices_shape[0]
-        return (identity_shape[0], count, 3), (identity_shape[0], count, 3)
 
     def get_config(self) -> dict[str, Any]:
         layers = {name: getattr(self, name) for name in ("fixed", "complement", "skinning")}

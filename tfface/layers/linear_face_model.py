@@ -15,8 +15,52 @@ from tfface.morphable.model import MorphableModel
 Shape = tuple[int | None, ...]
 
 
+class FaceModelLayer(GeometryLayer):
+    """What a fixed and a learned face model share: coefficients -> shape and reflectance.
+
+    Attributes:
+        vertex_count: V.
+    """
+
+    vertex_count: int
+
+    def call(
+        self,
+        identity: tf.Tensor,
+        expression: tf.Tensor,
+        albedo: tf.Tensor,
+        indices: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Coefficients `[B, K]` in sigmas -> `vertices` (mm) and `colours`, both `[B, V, 3]`.
+
+        Args:
+            indices: `[N]` vertices to return; None returns all.
+        """
+        return self.vertices(identity, expression, indices), self.albedo_colours(albedo, indices)
+
+    def vertices(
+        self, identity: tf.Tensor, expression: tf.Tensor, indices: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Coefficients `[B, K]` -> `[B, V, 3]` in model space, mm; arguments as of `call`."""
+        raise NotImplementedError
+
+    def albedo_colours(self, albedo: tf.Tensor, indices: tf.Tensor | None = None) -> tf.Tensor:
+        """Coefficients `[B, K]` -> `[B, V, 3]` reflectance, not clipped; likewise."""
+        raise NotImplementedError
+
+    def compute_output_shape(
+        self,
+        identity_shape: Shape,
+        expression_shape: Shape,
+        albedo_shape: Shape,
+        indices_shape: Shape | None = None,
+    ) -> tuple[Shape, Shape]:
+        count = self.vertex_count if indices_shape is None else indices_shape[0]
+        return (identity_shape[0], count, 3), (identity_shape[0], count, 3)
+
+
 @keras.saving.register_keras_serializable(package="tfface")
-class LinearFaceModel(GeometryLayer):
+class LinearFaceModel(FaceModelLayer):
     """Shape V = A_s + E_s alpha + E_e delta and reflectance R = A_r + E_r beta.
 
     The bases are weights that are not trained, stored in half precision (a basis is a few
@@ -42,6 +86,7 @@ class LinearFaceModel(GeometryLayer):
             )
         self.sizes = dict(sizes) if model is None else _sizes(model)  # type: ignore[arg-type]
         count, cage = self.sizes["vertices"], self.sizes["cage"]
+        self.vertex_count = count
         shape_modes = self.sizes["identity"] + self.sizes["expression"]
 
         def weight(name: str, shape: tuple[int, ...], dtype: str) -> keras.Variable:
@@ -63,20 +108,6 @@ class LinearFaceModel(GeometryLayer):
     def modes(self) -> tuple[int, int, int]:
         """Numbers of identity, expression and albedo modes."""
         return self.sizes["identity"], self.sizes["expression"], self.sizes["albedo"]
-
-    def call(
-        self,
-        identity: tf.Tensor,
-        expression: tf.Tensor,
-        albedo: tf.Tensor,
-        indices: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Coefficients `[B, K]` in sigmas -> `vertices` (mm) and `colours`, both `[B, V, 3]`.
-
-        Args:
-            indices: `[N]` vertices to return; None returns all.
-        """
-        return self.vertices(identity, expression, indices), self.albedo_colours(albedo, indices)
 
     def vertices(
         self, identity: tf.Tensor, expression: tf.Tensor, indices: tf.Tensor | None = None
@@ -110,16 +141,6 @@ class LinearFaceModel(GeometryLayer):
         self.albedo_basis.assign(model.albedo.reshape(len(model.mean), -1).astype(np.float16))
         if model.control is not None and self.subdivision is not None:
             self.subdivision.assign(model.control.matrix)
-
-    def compute_output_shape(
-        self,
-        identity_shape: Shape,
-        expression_shape: Shape,
-        albedo_shape: Shape,
-        indices_shape: Shape | None = None,
-    ) -> tuple[Shape, Shape]:
-        count = self.sizes["vertices"] if indices_shape is None else indices_shape[0]
-        return (identity_shape[0], count, 3), (identity_shape[0], count, 3)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "sizes": self.sizes}

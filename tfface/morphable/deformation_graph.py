@@ -44,7 +44,7 @@ class DeformationGraph:
         return found.reshape(len(self.nodes), *basis.shape[1:])
 
 
-def deformation_graph(model: MorphableModel, nodes: int | np.ndarray = NODES) -> DeformationGraph:
+def deformation_graph(model: MorphableModel, nodes: int = NODES) -> DeformationGraph:
     """Builds the graph of a face model by decimating its mean (section 3.2).
 
     The mouth is open a little for it, so that no node joins the lips, and distances are measured
@@ -54,8 +54,7 @@ def deformation_graph(model: MorphableModel, nodes: int | np.ndarray = NODES) ->
 
     Args:
         model: The face model.
-        nodes: About how many, or `(G,)` vertices that are to be the nodes: those of a coarser mesh
-            of the same vertices.
+        nodes: About how many.
 
     Raises:
         ValueError: `nodes` is not between `INFLUENCES` + 1 and the number of the face's vertices.
@@ -67,14 +66,12 @@ def deformation_graph(model: MorphableModel, nodes: int | np.ndarray = NODES) ->
     mesh = sparse.csr_matrix((np.maximum(lengths, 1e-6), (edges[:, 0], edges[:, 1])), shape)
     labels = connected_components(mesh, directed=False)[1]
     face = labels == np.bincount(labels[model.landmarks]).argmax()
-    if np.ndim(nodes) == 0:
-        if not INFLUENCES < int(nodes) <= face.sum():
-            raise ValueError(
-                f"nodes: expected from {INFLUENCES + 1} to {face.sum()} (the face's vertices), "
-                f"got {nodes}"
-            )
-        nodes = _decimate(points, model.triangles, face, int(nodes))
-    chosen = np.asarray(nodes, np.int32)
+    if not INFLUENCES < nodes <= face.sum():
+        raise ValueError(
+            f"nodes: expected from {INFLUENCES + 1} to {face.sum()} (the face's vertices), "
+            f"got {nodes}"
+        )
+    chosen = _decimate(points, model.triangles, face, nodes).astype(np.int32)
     distances = dijkstra(mesh, directed=False, indices=chosen).T  # (V, G)
     apart = ~np.isfinite(distances).any(axis=1)
     offsets = points[apart, None] - points[chosen]

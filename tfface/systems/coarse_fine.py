@@ -8,18 +8,17 @@ Where the paper is silent, or something else is done here:
 - The size is a logarithm and the shift counts in thirds of the picture, so that a plain mean
   square of the six pose numbers makes sense; the geometry error counts the face, not the skull.
 - A pass starts from zeros for half of the drawn faces; the random face of eq. (3) is another of
-  the batch. Before that pass half of the solutions are corrected once and a quarter twice, without
-  a gradient: else the net never sees how its own errors look, and later passes drift.
-- In end-to-end training gradients reach CoarseNet's last pass, whose batch normalisation keeps its
-  statistics; the passes before it are constants.
+  the batch. Before that pass a quarter of the solutions are corrected once and a quarter twice,
+  without a gradient: else the net never sees how its own errors look, and later passes drift.
+- In end-to-end training gradients reach the correction of CoarseNet's last pass as though it were
+  the solution; its batch normalisation keeps its statistics; the passes before are constants.
 - FineNet gives a correction, by two 1x1 convolutions with a ReLU between; its first convolution
   also sees colours and the slopes of the coarse surface.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - Half of each batch of the end-to-end training are drawn faces, which hold CoarseNet at what it
-  knows, and whose depth FineNet is to find as well. On photos, fidelity to CoarseNet's original
-  solution is measured as the error of drawn faces is. With photos alone, and a mean square of the
-  code, CoarseNet left faces (landmarks a third further off) and FineNet refined no better than
-  gradient descent on the same criterion.
+  knows, and whose depth FineNet is to find as well; on photos, fidelity to CoarseNet's original
+  solution is measured as the error of drawn faces is. For the criterion alone leads CoarseNet away
+  from faces: light, reflectance and mask follow the surface, but are constants to its gradient.
 """
 
 from __future__ import annotations

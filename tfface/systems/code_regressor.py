@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import keras
@@ -15,10 +16,13 @@ from tfface.data.training_data import training_batches, validation_batches
 from tfface.encoders import build_encoder, load_published_weights
 from tfface.layers.code_head import CodeHead
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
+from tfface.layers.front_facing_visibility import FrontFacingVisibility
+from tfface.layers.vertex_image_sampling import VertexImageSampling
 from tfface.losses.model_space import gram_matrix
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.cameras import rotate, to_camera_space
 from tfface.rendering.rotations import rotation_matrix
+from tfface.rendering.sampling import inside_image
 from tfface.rendering.visibility import front_facing, unoccluded
 from tfface.systems.base import FaceSystem
 from tfface.systems.pictures import draw_columns
@@ -64,6 +68,7 @@ class CodeRegressor(FaceSystem):
         self.triangles = decoder.normals.topology.triangles
         self.layout = CodeLayout(decoder.code_sizes)
         self.encoder = self.make_encoder()
+        self.visibility, self.sampling = FrontFacingVisibility(), VertexImageSampling()
         self.grams = {
             name: self.add_weight(
                 name=f"gram_{name}", shape=(size, size), initializer="zeros", trainable=False
@@ -98,6 +103,20 @@ class CodeRegressor(FaceSystem):
     def make_grams(self, model: MorphableModel) -> dict[str, np.ndarray]:
         """name -> `(K, K)` matrix by which a part is compared with its truth (see `grams`)."""
         return {name: gram_matrix(getattr(model, name), self.compared) for name in self.grams}
+
+    def observe(
+        self, images: tf.Tensor, face: Mapping[str, tf.Tensor], weights: ArrayLike
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Colours `[B, N, 3]` of pictures at a face's vertices, and how far each counts `[B, N]`.
+
+        Args:
+            images: `[B, S, S, 3]`.
+            face: What the decoder gives, of N vertices.
+            weights: `[N]`, of vertices that face the camera and lie in the picture.
+        """
+        visible = self.visibility(face["normals"], face["points"])
+        visible &= inside_image(face["pixels"], self.image_size, self.image_size)
+        return self.sampling(images, face["pixels"]), weights * tf.cast(visible, tf.float32)
 
     def decode(self, code: tf.Tensor) -> dict[str, tf.Tensor]:
         """Code `[B, N]` -> `vertices`, `albedo` `[B, V, 3]`, `landmarks` `[B, 68, 3]`.

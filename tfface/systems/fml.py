@@ -39,9 +39,7 @@ from tfface.data.training_data import (
 )
 from tfface.encoders.multi_frame import MultiFrameEncoder
 from tfface.layers.face_decoder import FOCAL_LENGTH, FaceDecoder
-from tfface.layers.front_facing_visibility import FrontFacingVisibility
 from tfface.layers.learned_face_model import LearnedFaceModel
-from tfface.layers.vertex_image_sampling import VertexImageSampling
 from tfface.losses.face_model_learning import (
     appearance_sparsity,
     chroma_weights,
@@ -51,7 +49,6 @@ from tfface.losses.landmark import landmark_loss
 from tfface.morphable.deformation_graph import NODES, deformation_graph
 from tfface.morphable.model import MorphableModel
 from tfface.optimizers import Consecutive, make_optimizer
-from tfface.rendering.sampling import inside_image
 from tfface.systems.base import Stage
 from tfface.systems.code_regressor import CodeRegressor, compared_vertices
 
@@ -88,7 +85,6 @@ class FML(CodeRegressor):
         super().__init__(decoder, compared, **options)
         self.neighbours, self.frames = np.asarray(neighbours, np.int32), int(frames)
         self.edges = _edges(self.triangles)
-        self.visibility, self.sampling = FrontFacingVisibility(), VertexImageSampling()
         images = self.encoder.input
         codes = self.multi_frame(keras.ops.expand_dims(images, 0))
         self.together = keras.Model(images, codes[0], name="together")
@@ -109,7 +105,7 @@ class FML(CodeRegressor):
         model: MorphableModel,
         image_size: int,
         focal_length: float = FOCAL_LENGTH,
-        nodes: int | np.ndarray = NODES,
+        nodes: int = NODES,
         identity: int = 500,
         albedo: int = 500,
         **options: Any,
@@ -183,10 +179,7 @@ class FML(CodeRegressor):
 
     def photometric_error(self, images: tf.Tensor, face: Parts) -> tf.Tensor:
         """Mean squared RGB distance `[N]` over the visible vertices of pictures `[N, S, S, 3]`."""
-        visible = self.visibility(face["normals"], face["points"])
-        visible &= inside_image(face["pixels"], self.image_size, self.image_size)
-        visibility = self.compared * tf.cast(visible, tf.float32)
-        observed = self.sampling(images, face["pixels"])
+        observed, visibility = self.observe(images, face, self.compared)
         squared = tf.reduce_sum(tf.square(observed - face["colours"]), axis=-1)
         total = tf.reduce_sum(visibility * squared, axis=-1)
         return tf.math.divide_no_nan(total, tf.reduce_sum(visibility, axis=-1))

@@ -16,14 +16,11 @@ from numpy.typing import ArrayLike
 
 from tfface.config import MoFALossesConfig
 from tfface.layers.face_decoder import FaceDecoder
-from tfface.layers.front_facing_visibility import FrontFacingVisibility
-from tfface.layers.vertex_image_sampling import VertexImageSampling
 from tfface.losses.landmark import landmark_loss
 from tfface.losses.model_space import model_space_distance
 from tfface.losses.photometric import reweighted_photometric_loss
 from tfface.losses.regularization import statistical_regularization
 from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.sampling import inside_image
 from tfface.systems.code_regressor import CodeRegressor
 
 # Weights of what is compared with the truth of a drawn face. Identity is the hardest to see;
@@ -54,7 +51,6 @@ class MoFA(CodeRegressor):
         super().__init__(decoder, compared, **options)
         self.compared_vertices = np.flatnonzero(self.compared > 0.5).astype(np.int32)
         self.sampled_vertices = sampled_vertices
-        self.visibility, self.sampling = FrontFacingVisibility(), VertexImageSampling()
         self.random = keras.random.SeedGenerator(self.seed)
         self.track_terms(("photometric", "landmark", "regularizer", "supervision"))
 
@@ -95,10 +91,7 @@ class MoFA(CodeRegressor):
         weights = tf.constant(self.compared)
         if drawn is not None:
             weights = tf.gather(weights, drawn)
-        visible = self.visibility(face["normals"], face["points"])
-        visible &= inside_image(face["pixels"], self.image_size, self.image_size)
-        observed = self.sampling(images, face["pixels"])
-        visibility = weights * tf.cast(visible, tf.float32)
+        observed, visibility = self.observe(images, face, weights)
         return reweighted_photometric_loss(face["colours"], observed, visibility)
 
     def _draw_vertices(self) -> tf.Tensor | None:
