@@ -180,7 +180,7 @@ def _joint(
     system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]], term: str
 ) -> tf.Tensor:
     original = system.true_solutions(drawn[1]["code"])
-    return system.joint_terms(drawn[0], original, tf.ones([4]))[term]
+    return system.fine_terms(drawn[0], original, tf.ones([4]))[term]
 
 
 def _gradients(
@@ -213,10 +213,10 @@ def test_fidelity_holds_the_original_solution(system, drawn) -> None:
     """Of photos: what all passes give, by the terms that measure the errors of drawn faces."""
     images, weight = drawn[0], system.losses_config.coarse
     original = system.coarse_net.iterate(images)[:, -1]
-    here = system.joint_terms(images, original, tf.zeros([4]))
+    here = system.fine_terms(images, original, tf.zeros([4]))
     assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
     assert float(here["pose"]) == float(here["geometry"]) == float(here["depth"]) == 0.0
-    away = system.joint_terms(images, original + 0.1, tf.zeros([4]))
+    away = system.fine_terms(images, original + 0.1, tf.zeros([4]))
     moved = sum(map(float, system.supervised_terms(original, original + 0.1).values()))
     assert float(away["coarse"]) == pytest.approx(weight * moved, rel=1e-2)
 
@@ -225,7 +225,7 @@ def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
     """Their half of a batch: the same terms, whichever faces are the others."""
     images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
     found = system.coarse_net.iterate(images)[:, -1]
-    terms = system.joint_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]))
+    terms = system.fine_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]))
     errors = system.solution_errors(found, truth)
     for name, error in errors.items():
         expected = tf.reduce_sum(error[1:3]) / 4
@@ -304,24 +304,78 @@ def test_albedo_is_the_mean_and_there_is_no_light(system, drawn) -> None:
     assert not {"illumination", "shading", "colours"} & set(face)
 
 
-def test_the_original_solutions_are_those_of_the_stages_beginning(
+def test_solutions_are_those_of_before_fine_net_training(
     system: CoarseFine, repository: Path, tmp_path: Path
 ) -> None:
     """A run that goes on reads them; without them it cannot go on, as CoarseNet has changed."""
-    small = ["data.synthetic.corpus=4", "data.synthetic.supersampling=1", "training.batch_size=2"]
-    file = repository / "configs/coarse_fine_quickstart.yaml"
-    config = load_config(file, [*small, f"model.image_size={SIZE}", f"output={tmp_path}"])
-    _, stage = system.stages(config, tmp_path)
-    images, targets = next(iter(stage.make_batches(0)))
+    config = _small_run(repository, tmp_path)
+    _, alone, both = system.stages(config, tmp_path)
+    images, targets = next(iter(alone.make_batches(0)))
     np.testing.assert_array_equal(targets["drawn"], [0, 1])
-    expected = system.coarse_net.iterate(images[:1])[:, -1]
-    np.testing.assert_allclose(targets["original"][:1], expected, atol=2e-2)
-    again = [t["original"].numpy() for _, t in stage.make_batches(1).take(2)]
-    straight = [t["original"].numpy() for _, t in stage.make_batches(0).take(3)][1:]
-    np.testing.assert_array_equal(again, straight)
+    expected = system.coarse_net.iterate(images)[:, -1]
+    np.testing.assert_allclose(targets["solved"], expected, atol=2e-2)
+    np.testing.assert_array_equal(targets["original"][0], targets["solved"][0])
+    assert np.abs(targets["original"][1] - expected[1]).max() > 0.1  # the truth
+    straight = [t for _, t in alone.make_batches(0).take(4)]
+    again = [t for _, t in alone.make_batches(1).take(1)] + [
+        t
+        for _, t in both.make_batches(0).take(2)  # goes on after two steps of the stage before
+    ]
+    for one, other in zip(straight[1:], again, strict=True):
+        np.testing.assert_array_equal(one["original"], other["original"])
+    assert "solved" not in again[-1]
     (tmp_path / "solutions.npz").unlink()
     with pytest.raises(ConfigError, match=r"solutions\.npz"):
-        stage.make_batches(1)
+        both.make_batches(1)
+
+
+def test_fine_net_alone_leaves_coarse_net_as_it_is(
+    system: CoarseFine, repository: Path, tmp_path: Path
+) -> None:
+    """Exactly, also where moments of the stage before are left; then both learn."""
+    config = _small_run(repository, tmp_path)
+    copy = CoarseFine.from_config(system.get_config())
+    copy.set_weights(system.get_weights())
+    copy.morphable_model = system.morphable_model
+    copy.compile(optimizer=copy.make_optimizer(config))
+    nets = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
+    learned = []
+    for stage in copy.stages(config, tmp_path):
+        before = {name: [v.numpy() for v in net.trainable_variables] for name, net in nets.items()}
+        copy.fit(stage.make_batches(0), steps_per_epoch=2, verbose=0)
+        learned.append(
+            {
+                name
+                for name, net in nets.items()
+                if any(
+                    np.any(v != b)
+                    for v, b in zip(net.trainable_variables, before[name], strict=True)
+                )
+            }
+        )
+    assert learned == [{"coarse"}, {"fine"}, {"coarse", "fine"}]
+
+
+def _differ(variable: keras.Variable, values: np.ndarray) -> bool:
+    return bool(np.any(variable != values))
+
+
+def _small_run(repository: Path, output: Path) -> CoarseFineConfig:
+    changes = [
+        "data.synthetic.corpus=4",
+        "data.synthetic.supersampling=1",
+        "optimizer.warmup_steps=0",
+        "optimizer.schedule=constant",
+        "training.batch_size=2",
+        "training.steps_per_epoch=2",
+        "training.epochs=1",
+        "end_to_end.fine_epochs=1",
+        f"model.image_size={SIZE}",
+        f"output={output}",
+    ]
+    config = load_config(repository / "configs/coarse_fine_quickstart.yaml", changes)
+    assert isinstance(config, CoarseFineConfig)
+    return config
 
 
 def test_a_batch_of_one_has_no_other_face(repository: Path) -> None:

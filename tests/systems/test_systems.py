@@ -38,7 +38,7 @@ SMALL = [
 IMAGE_SIZES = {"identity_regression": 112}  # px, others 64
 # The error of the pose depends on the solution that a pass begins with, which is drawn.
 MORE = {
-    "coarse_fine": ["losses.pose=0.1", "end_to_end.epochs=2"],
+    "coarse_fine": ["losses.pose=0.1", "end_to_end.fine_epochs=1"],
     "fml": [
         "model.frames=2",
         "model.nodes=64",

@@ -381,14 +381,16 @@ class UnsupervisedConfig(Section):
 
 
 class EndToEndConfig(Section):
-    """CoarseNet and FineNet together, after the `training.epochs` of CoarseNet on drawn faces.
+    """FineNet, after the `training.epochs` of CoarseNet on drawn faces.
 
-    `epochs` on the photos of `records`, whose labels are not used, and, half of each batch, on
-    drawn faces. FineNet learns from `learning_rate` on, CoarseNet, which knows its task, at
-    `coarse_rate` of that. Without records drawn faces stand for photos.
+    `fine_epochs` of FineNet alone, on what CoarseNet found, then `epochs` of both together: on the
+    photos of `records`, whose labels are not used, and, half of each batch, on drawn faces. FineNet
+    learns from `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that.
+    Without records drawn faces stand for photos.
     """
 
     records: list[str] = Field(default_factory=list)
+    fine_epochs: Annotated[int, Field(ge=0)] = 0
     epochs: Annotated[int, Field(ge=0)] = 0
     learning_rate: Positive = 1e-3
     coarse_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
@@ -508,7 +510,7 @@ class CoarseFineConfig(Config):
     @property
     def record_patterns(self) -> dict[str, list[str]]:
         second = self.end_to_end
-        return {"end_to_end.records": second.records} if second.epochs else {}
+        return {"end_to_end.records": second.records} if second.epochs or second.fine_epochs else {}
 
 
 class FMLConfig(Config):

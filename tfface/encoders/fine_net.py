@@ -82,15 +82,6 @@ class FineNet(layers.Layer):
         raw = [tf.cast(tensor, maps.dtype) for tensor in (intensity, relative)]
         return tf.concat([*raw, maps], axis=-1)[:, : size[0], : size[1]]
 
-    @property
-    def learned_layers(self) -> list[str]:
-        """Names of the layers that have weights."""
-        return [
-            layer.name
-            for layer in (*self.columns.layers, self.hidden, self.regressor)
-            if layer.weights
-        ]
-
     def load_vgg_face(self, path: str | Path) -> None:
         """Loads published VGG-Face weights from the user's file into the stages.
 

@@ -1,8 +1,8 @@
 """CoarseNet and FineNet: from the morphable model to wrinkles (Richardson et al. 2017).
 
 CoarseNet finds shape and pose by iteration, the rendering layer draws their depth, and FineNet
-refines it. CoarseNet learns from drawn faces; then both learn together from photos without labels,
-by shape from shading.
+refines it. CoarseNet learns from drawn faces; FineNet, first alone and then with CoarseNet, from
+photos without labels, by shape from shading.
 
 Where the paper is silent, or something else is done here:
 - The size is a logarithm and the shift counts in thirds of the picture, so that a plain mean
@@ -15,8 +15,9 @@ Where the paper is silent, or something else is done here:
 - FineNet gives a correction, by two 1x1 convolutions with a ReLU between; its first convolution
   also sees colours and the slopes of the coarse surface.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
-- Half of each batch of the end-to-end training are drawn faces, which hold CoarseNet at what it
-  knows, and whose depth FineNet is to find as well; on photos, fidelity to CoarseNet's original
+- FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
+- Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and whose
+  depth FineNet is to find as well; on photos, fidelity to CoarseNet's original
   solution is measured as the error of drawn faces is. For the criterion alone leads CoarseNet away
   from faces: light, reflectance and mask follow the surface, but are constants to its gradient.
 """
@@ -35,7 +36,6 @@ from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.config import CoarseFineConfig, CoarseFineLossesConfig, Config, DataConfig
-from tfface.data.synthetic import synthetic_faces
 from tfface.data.training_data import training_batches, validation_batches
 from tfface.encoders.fine_net import FineNet
 from tfface.layers.face_decoder import FaceDecoder
@@ -47,7 +47,7 @@ from tfface.losses.shape_from_shading import (
     within,
 )
 from tfface.morphable.model import MorphableModel
-from tfface.optimizers import make_optimizer
+from tfface.optimizers import Consecutive, make_optimizer
 from tfface.rendering.clay import clay_colours
 from tfface.rendering.spherical_harmonics import ambient_illumination
 from tfface.rendering.srgb import grey
@@ -56,15 +56,15 @@ from tfface.systems.base import FaceSystem, Stage
 from tfface.systems.coarse_net import POSE, CoarseNet, FirstPass, Trajectory
 from tfface.systems.code_regressor import compared_vertices, mesh_topology
 from tfface.systems.face_maps import FaceMapRenderer, PicturedFaces
-from tfface.systems.photo_solutions import photo_batches
 from tfface.systems.pictures import draw_columns
+from tfface.systems.solved_faces import solved_batches
 
 ALBEDO_MODES = 10  # of eq. (10), the paper's
 FROM_ZEROS = 0.5  # part of the training faces that start from zeros, as in a first pass
 CORRECTIONS = (2, 0, 1, 0)  # how often CoarseNet has corrected them before, in turn
 AMBIENT = 0.8  # shading of the pictures of training
-DRAWN_PHOTOS = 512  # that stand for photos, where no records and no size of corpus are given
-_PHOTO_SEED = 2_000_003  # added to the seed: other faces than those of training and validation
+SOLVED_FACES = 2048  # drawn faces of FineNet's training, at most
+_SOLVED_SEED = 2_000_003  # added to the seed: other faces than those of training and validation
 
 Parts = Mapping[str, tf.Tensor]
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
@@ -75,9 +75,8 @@ class CoarseFine(FaceSystem):
     """CoarseNet, rendering layer and FineNet.
 
     The targets of a step: `code` of drawn faces, the solution `state` `[B, R]` that they start
-    from, and the `corrections` `[B]` before the one that is trained; or, when both nets are trained
-    together, the `original` solution `[B, R]` and whether a face is `drawn` `[B]` (see
-    `joint_terms`). Validation, which has no `state`, measures what all passes give.
+    from, and the `corrections` `[B]` before the one that is trained; or, for FineNet, what
+    `fine_terms` takes. Validation, which has no `state`, measures what all passes give.
 
     Args:
         decoder: Of the face model, with a distant camera; draws the depth for FineNet.
@@ -179,7 +178,7 @@ class CoarseFine(FaceSystem):
         self, images: tf.Tensor, targets: Mapping[str, tf.Tensor], parts: Parts
     ) -> dict[str, tf.Tensor]:
         if "original" in targets:
-            return self.joint_terms(images, targets["original"], targets["drawn"])
+            return self.fine_terms(images, **targets)
         if "state" in targets:
             state = self.corrected_before(images, targets["state"], targets["corrections"])
             found = self.coarse_net.correct(images, state, training=True)
@@ -223,22 +222,25 @@ class CoarseFine(FaceSystem):
         pose = tf.reduce_mean(tf.square(found[:, -POSE:] - truth[:, -POSE:]), axis=-1)
         return {"geometry": weights.geometry * geometry, "pose": weights.pose * pose}
 
-    def joint_terms(
-        self, images: tf.Tensor, original: tf.Tensor, drawn: tf.Tensor
+    def fine_terms(
+        self,
+        images: tf.Tensor,
+        original: tf.Tensor,
+        drawn: tf.Tensor,
+        solved: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
-        """Both nets: eq. (14), and what holds them (figure 7). Gradients reach the last correction.
+        """FineNet's criterion, eq. (14), and what holds CoarseNet (figure 7).
 
         Args:
             images: `[B, S, S, 3]`, photos and drawn faces.
             original: `[B, R]` solutions: of drawn faces the true ones, of photos those of CoarseNet
                 before.
             drawn: `[B]`, 1 for drawn faces, 0 for photos.
+            solved: `[B, R]` what CoarseNet gives; it is not trained then. Without them it is, by
+                gradients that reach its last correction.
         """
         weights, net = self.losses_config, self.coarse_net
-        last = net.iterate(images, net.passes - 1)[:, -1]
-        correction = net.correct(images, last)
-        # The value of the mean that the last pass gives, with the gradient of its correction.
-        solution = correction + tf.stop_gradient((last - correction) * (1.0 - 1.0 / net.passes))
+        solution = self.last_solution(images) if solved is None else solved
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
@@ -252,7 +254,16 @@ class CoarseFine(FaceSystem):
         }
         terms = {name: getattr(weights, name) * term for name, term in terms.items()}
         terms |= {name: drawn * error for name, error in errors.items()}
+        if solved is not None:
+            terms["coarse"] += _idle(net.network.trainable_variables)
         return {name: tf.reduce_mean(term) for name, term in terms.items()}
+
+    def last_solution(self, images: tf.Tensor) -> tf.Tensor:
+        """The mean `[B, R]` that all passes give, with the gradient of the last correction."""
+        net = self.coarse_net
+        last = net.iterate(images, net.passes - 1)[:, -1]
+        correction = net.correct(images, last)
+        return correction + tf.stop_gradient((last - correction) * (1.0 - 1.0 / net.passes))
 
     def paint_skin(self, faces: PicturedFaces) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Maps `[B, S, S, C]`: where skin is, in [0, 1], and its mean albedo and the modes of
@@ -379,52 +390,68 @@ class CoarseFine(FaceSystem):
         return validation_batches(data, self.morphable_model, self.decoder, batch_size, seed)
 
     def stages(self, config: Config, folder: Path, chief: bool = True) -> Iterable[Stage]:
-        """Drawn faces for CoarseNet, then photos for both nets."""
+        """Drawn faces for CoarseNet, then photos and drawn faces for FineNet, then for both."""
         config = cast(CoarseFineConfig, config)
         yield from super().stages(config, folder, chief)
-        first, epochs = config.training.epochs, config.end_to_end.epochs
-        if epochs:
-            yield Stage(first, first + epochs, partial(self._photo_batches, config, folder, chief))
+        first, second = config.training.epochs, config.end_to_end
+        for epochs, make_batches in (
+            (second.fine_epochs, self._solved_batches),
+            (second.epochs, self._joint_batches),
+        ):
+            if epochs:
+                yield Stage(first, first + epochs, partial(make_batches, config, folder, chief))
+            first += epochs
 
-    def _photo_batches(
+    def _solved_batches(
+        self,
+        config: CoarseFineConfig,
+        folder: Path,
+        chief: bool,
+        first_step: int,
+        changed: bool = False,
+    ) -> tf.data.Dataset:
+        corpus = {"corpus": None}  # fewer faces are wanted, and only once
+        synthetic = config.data.synthetic.model_copy(update=corpus)
+        faces = training_batches(
+            config.data.model_copy(update={"synthetic": synthetic}),
+            self.morphable_model, self.decoder, config.training.batch_size,
+            config.seed + _SOLVED_SEED,
+        )  # fmt: skip
+        faces = faces.map(lambda images, targets: (images, self.true_solutions(targets["code"])))
+        faces = faces.unbatch().take(
+            min(config.data.synthetic.corpus or SOLVED_FACES, SOLVED_FACES)
+        )
+        return solved_batches(self.coarse_net, faces, config, folder, chief, first_step, changed)
+
+    def _joint_batches(
         self, config: CoarseFineConfig, folder: Path, chief: bool, first_step: int
     ) -> tf.data.Dataset:
-        count = config.data.synthetic.corpus or DRAWN_PHOTOS
-        faces = synthetic_faces(
-            self.morphable_model, self.decoder, config.data.synthetic, config.seed + _PHOTO_SEED
-        )
-        others = faces.take(count).map(lambda image, _: image).cache()
-        drawn = config.training.batch_size // 2
-        photos = photo_batches(
-            self.coarse_net, others, config, config.training.batch_size - drawn, folder, chief,
-            first_step,
-        )  # fmt: skip
-        first_step += config.training.epochs * config.training.steps_per_epoch
-        known = training_batches(
-            config.data, self.morphable_model, self.decoder, drawn, config.seed, first_step
-        )
-
-        def join(photo: Batch, face: Batch) -> Batch:
-            held = [photo[1]["original"], self.true_solutions(face[1]["code"])]
-            kinds = [tf.zeros([len(held[0])]), tf.ones([len(held[1])])]
-            targets = {"original": tf.concat(held, axis=0), "drawn": tf.concat(kinds, axis=0)}
-            return tf.concat([photo[0], face[0]], axis=0), targets
-
-        return tf.data.Dataset.zip(photos, known).map(join).prefetch(tf.data.AUTOTUNE)
+        before = config.end_to_end.fine_epochs * config.training.steps_per_epoch
+        changed = first_step > 0
+        batches = self._solved_batches(config, folder, chief, before + first_step, changed)
+        wanted = ("original", "drawn")  # what CoarseNet solved is not what it will
+        batches = batches.map(lambda images, targets: (images, {k: targets[k] for k in wanted}))
+        return batches.prefetch(tf.data.AUTOTUNE)
 
     def make_optimizer(self, config: Config) -> keras.Optimizer:
-        """As of all systems; the schedule starts again, at CoarseNet's rate, when both nets are
-        trained together; FineNet's is a multiple of it."""
+        """As of all systems; the schedule starts again with each stage. CoarseNet rests while
+        FineNet is trained alone, and has `coarse_rate` of its rate when both are."""
         steps, second = config.training.steps_per_epoch, cast(CoarseFineConfig, config).end_to_end
+        lengths = [epochs * steps for epochs in (config.training.epochs, second.fine_epochs)]
         settings = config.optimizer.model_dump()
         multipliers = settings["multipliers"]
-        for name in self.fine_net.learned_layers:
-            multipliers[name] = multipliers.get(name, 1.0) / second.coarse_rate
-        later = (second.epochs * steps, second.coarse_rate * second.learning_rate)
+        coarse = self.coarse_net.network.trainable_variables
+        for name in {variable.path.split("/")[-2] for variable in coarse}:
+            own = multipliers.get(name, 1.0)
+            factors = [own, 0.0, own * second.coarse_rate]
+            multipliers[name] = Consecutive(factors, lengths)
+        later = [
+            (epochs * steps, second.learning_rate) for epochs in (second.fine_epochs, second.epochs)
+        ]
         return make_optimizer(
             **settings,
-            total_steps=config.training.epochs * steps,
-            later=[later] if second.epochs else [],
+            total_steps=lengths[0],
+            later=later,
             # The moments of FineNet's gradients are still zero, and Adam takes them for old.
             later_warmup_steps=settings["warmup_steps"],
         )
