@@ -18,6 +18,7 @@ from tests.fake_export import write_fake_export
 from tfface import reconstruction
 from tfface.data.detection import FaceDetector
 from tfface.data.framing import centring_translation
+from tfface.data.video import frame_rate, video_frames
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.render import render
 from tfface.visualization.overlay import write_png
@@ -290,20 +291,57 @@ def test_results_replace_results_whole_and_nothing_else(tmp_path, run, photo, ca
     assert "other data" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_video(tmp_path, run, photo):
-    frames = [photo, np.full_like(photo, 60), photo]
-    writer = cv2.VideoWriter(
-        str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, photo.shape[1::-1]
-    )
+def write_clip(path, frames):
+    size = frames[0].shape[1::-1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, size)
     for frame in frames:
         writer.write(frame[..., ::-1])
     writer.release()
+    return path
+
+
+@pytest.mark.slow
+def test_video(tmp_path, run, photo):
+    frames = [photo, np.full_like(photo, 60), photo]
+    clip = write_clip(tmp_path / "clip.avi", frames)
     stale = tmp_path / "out/clip/frame000009"
     stale.mkdir(parents=True)
     (stale / "reconstruction.json").write_text("{}")
-    assert run(tmp_path / "clip.avi") == 0
+    assert run(clip) == 0
     assert folders(tmp_path / "out/clip") == {"frame000000", "frame000002"}
+    shown = [frame.astype(float) for _, frame in video_frames(tmp_path / "out/clip/overlay.mp4")]
+    assert frame_rate(tmp_path / "out/clip/overlay.mp4") == 10
+    assert [frame.shape for frame in shown] == [photo.shape] * 3
+    overlay = cv2.imread(str(tmp_path / "out/clip/frame000000/overlay.png"))[..., ::-1]
+    for frame, expected in zip(shown, [overlay, frames[1], overlay], strict=True):
+        assert np.abs(frame - expected).mean() < 6  # what compression leaves
+    assert np.abs(shown[0] - photo).mean() > np.abs(shown[0] - overlay).mean() + 1
+
+
+@pytest.mark.slow
+def test_a_video_of_one_person_has_one_shape(tmp_path, run, face_model, photo, monkeypatch):
+    """Of FML unasked, each frame with its own pose; however many pieces the video comes in."""
+    person = write_fake_export(tmp_path / "person", face_model, "fml")
+    clip = write_clip(tmp_path / "clip.avi", [photo, np.full_like(photo, 60), photo // 2])
+    for name, pictures in (("whole", 256), ("pieces", 1)):
+        monkeypatch.setattr("tfface.reconstructor._PERSON", pictures)
+        assert run(clip, model=person, output=tmp_path / name) == 0
+        first, second = (
+            json.loads((tmp_path / name / f"clip/frame00000{n}/reconstruction.json").read_text())
+            for n in (0, 2)
+        )
+        assert first["code"]["identity"] == second["code"]["identity"]
+        assert first["code"]["identity"][0] > 0.1
+        assert first["rotation"][0][2] > 1.5 * second["rotation"][0][2] > 0.1
+    frames = [frame for _, frame in video_frames(tmp_path / "whole/clip/overlay.mp4")]
+    assert len(frames) == 3
+
+
+def test_a_video_without_a_face_leaves_nothing(tmp_path, run, photo, capsys):
+    clip = write_clip(tmp_path / "clip.avi", [np.full_like(photo, 60)] * 2)
+    assert run(clip) == 3
+    assert "no face found in any frame" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_python_call_takes_paths_and_arrays(tmp_path, exported, photo):

@@ -4,8 +4,10 @@ An input is a photo, a folder (its photos and videos, those of its subfolders to
 face is written to `DIR/<stem>/`, the second face of a photo to `DIR/<stem>-2/`, a face of frame 123
 of a video to `DIR/<stem>/frame000123/`. Where several inputs have one stem, or a number is taken,
 the next free number is used; `image.path` in reconstruction.json says which photo it was. Each
-folder appears whole, by rename, and replaces an earlier reconstruction of the same name. With
-`--together` all photos show one person, whose face is the largest in each: one shape for all.
+folder appears whole, by rename, and replaces an earlier reconstruction of the same name. A video
+also gets `DIR/<stem>/overlay.mp4`: its frames with the faces drawn over them. With `--together`,
+which FML does unasked, all photos show one person, and so does each video: the largest face of each
+photo and frame, one shape for all.
 
     reconstruction.json  coefficients, pose, camera, landmarks, error (pixels of the input)
     mesh.obj, mesh.glb   identity and expression without pose, mm, vertex colours = albedo; neutral
@@ -27,6 +29,7 @@ cannot be written.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import shutil
@@ -34,6 +37,8 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +105,7 @@ def reconstruct_together(
 
     reconstructor = load_reconstructor(_model_folder(model, "identity_regression"))
     photos = [_photo(image) for image in images]
-    return reconstructor.together([photo for photo, _ in photos], [name for _, name in photos])
+    return list(reconstructor.together(*zip(*photos, strict=True))) if photos else []
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="created if new")
     parser.add_argument("--model", type=Path, metavar="PATH", help="an exported model")
     parser.add_argument("--system", choices=CONFIGS, default="mofa", help="which shipped model")
-    parser.add_argument("--together", action="store_true", help="all photos show one person")
+    parser.add_argument(
+        "--together", action=argparse.BooleanOptionalAction, help="all photos show one person"
+    )
     options = parser.parse_args(arguments)
     try:
         folder = _model_folder(options.model, options.system)
@@ -127,8 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
     try:
-        run = _Run(reconstructor, options.output)
-        return run.process(options.inputs, options.together)
+        alike = (
+            reconstructor.model.system == "fml" if options.together is None else options.together
+        )
+        return _Run(reconstructor, options.output, alike).process(options.inputs)
     except ModelError as error:
         return fail("tfface.reconstruct", error)
     except KeyboardInterrupt:
@@ -137,22 +146,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Run:
-    """One call of the command line: names results, reports failures, goes on."""
+    """One call of the command line: names results, reports failures, goes on.
 
-    def __init__(self, reconstructor: Reconstructor, output: Path) -> None:
-        self.reconstructor, self.output = reconstructor, output
+    Args:
+        reconstructor: Of the model.
+        output: The folder of all results.
+        together: Whether all photos show one person, and each video.
+    """
+
+    def __init__(self, reconstructor: Reconstructor, output: Path, together: bool) -> None:
+        self.reconstructor, self.output, self.together = reconstructor, output, together
         self.failed = False
         self.taken: set[Path] = set()
 
-    def process(self, inputs: Sequence[str], together: bool = False) -> int:
+    def process(self, inputs: Sequence[str]) -> int:
+        from tfface.data.photos import is_video
+
         files = list(self._expand(inputs))
         # The first photo of a stem gets its name, also where another's second face wants it.
         self.reserved = {self.output / path.stem: path for path in reversed(files)}
-        if together:
-            self._process_person(files)
-        else:
-            for path in tqdm(files, unit="photo", disable=len(files) < 2):
-                self._process_file(path)
+        if self.together:
+            self._process_person([path for path in files if not is_video(path)])
+            files = [path for path in files if is_video(path)]
+        for path in tqdm(files, unit="file", disable=len(files) < 2):
+            self._process_file(path)
         return NO_FACE if self.failed else 0
 
     def _expand(self, inputs: Sequence[str]) -> Iterator[Path]:
@@ -208,18 +225,36 @@ class _Run:
         return len(faces)
 
     def _process_video(self, path: Path) -> None:
-        from tfface.data.video import video_frames
+        from tfface.data.photos import PhotoError
+        from tfface.data.video import VideoWriter, frame_rate
+        from tfface.visualization.overlay import draw_overlay
 
         parent = self._free_name(self.output / path.stem, path)
         before = set(parent.glob("frame[0-9]*")) if parent.is_dir() else set()
-        found = 0
-        for number, frame in tqdm(video_frames(path), desc=path.name, unit="frame", leave=False):
-            found += self._process_image(frame, path, parent, f"frame{number:06d}")
-        if not found:
-            self._fail(f"{path}: no face found in any frame")
-        for stale in before - self.taken:  # frames of an earlier, longer video
-            if (stale / "reconstruction.json").is_file():
-                shutil.rmtree(stale)
+        found, frames = 0, _Frames(path)
+        with VideoWriter(parent / "overlay.mp4", frame_rate(path)) as overlay:
+            for number, (frame, faces) in enumerate(zip(frames, self._see(frames), strict=True)):
+                for face in faces:
+                    folder = face.save(self._free_name(parent / f"frame{number:06d}", path))
+                    tqdm.write(str(folder))
+                    frame = draw_overlay(frame, face.posed())
+                found += len(faces)
+                overlay.write(frame)
+            for stale in before - self.taken:  # frames of an earlier, longer video
+                if (stale / "reconstruction.json").is_file():
+                    shutil.rmtree(stale)
+            if not found:
+                raise PhotoError(f"{path}: no face found in any frame")
+
+    def _see(self, frames: _Frames) -> Iterator[list[FaceReconstruction]]:
+        """The faces of each frame of a video."""
+        name = os.fspath(frames.path)
+        if self.together:
+            for face in self.reconstructor.together(frames, repeat(name)):
+                yield [face] if face else []
+        else:
+            for frame in frames:
+                yield self.reconstructor(frame, name)
 
     def _free_name(self, wanted: Path, path: Path) -> Path:
         """The wanted folder, or with the next number that no other result of this run has."""
@@ -233,6 +268,19 @@ class _Run:
     def _fail(self, error: object) -> None:
         self.failed = True
         tqdm.write(f"tfface.reconstruct: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Those of a video, as often as they are asked for."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        from tfface.data.video import video_frames
+
+        for _, frame in tqdm(video_frames(self.path), self.path.name, unit="frame", leave=False):
+            yield frame
 
 
 def _model_folder(model: str | os.PathLike[str] | None, system: str = "mofa") -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tfface.data.chips import crop_chip
 from tfface.data.crop import crop_box, crop_image, to_crop, to_image
 from tfface.data.detection import DetectedFace, FaceDetector
+from tfface.encoders.multi_frame import IDENTITY_PARTS
 from tfface.exported_model import ExportedModel
 from tfface.fitting.neutral_face import light_faces, place_faces
 from tfface.reconstruction import FaceReconstruction
@@ -21,6 +23,7 @@ from tfface.visualization.posed_face import PhotoCamera
 from tfface.visualization.relief import Relief
 
 _BATCH = 16  # faces at a time
+_PERSON = 256  # pictures of a person at a time
 _POSE = ("rotation", "translation")
 
 
@@ -64,39 +67,53 @@ class Reconstructor:
         return faces
 
     def together(
-        self, images: Sequence[np.ndarray], paths: Sequence[str] = ()
-    ) -> list[FaceReconstruction | None]:
+        self, images: Iterable[np.ndarray], paths: Iterable[str] = ()
+    ) -> Iterator[FaceReconstruction | None]:
         """Reconstructs the one person whose face is the largest in each photo.
 
         All have the same shape and reflectance; None stands for a photo without a face.
 
         Args:
-            images: `(H, W, 3)` uint8 each.
+            images: `(H, W, 3)` uint8 each; gone through twice, so that a video need not be kept.
             paths: Of the photos, to be named in the results.
 
         Raises:
             ModelError: the system sees one photo at a time.
         """
+        started, crops = time.perf_counter(), []
+        largest: list[list[DetectedFace]] = []
+        for image in images:
+            largest.append(self.detector.detect(image)[:1])
+            if largest[-1]:
+                crops.append(self._pictures(image, largest[-1]))
+        seconds = (time.perf_counter() - started) / max(len(largest), 1)
+        if not crops:
+            yield from [None] * len(largest)
+            return
         started = time.perf_counter()
-        largest = [self.detector.detect(image)[:1] for image in images]
-        seconds = (time.perf_counter() - started) / max(len(images), 1)
-        seen = [(i, f) for i, f in zip(images, largest, strict=True) if f]
-        if not seen:
-            return [None] * len(images)
-        started = time.perf_counter()
-        parts = self.model.regress_together(np.concatenate([self._pictures(*s) for s in seen]))
-        shared = (time.perf_counter() - started) / len(seen)
+        parts = self._regress_person(np.concatenate(crops))
+        shared = (time.perf_counter() - started) / len(crops)
         times = {"detection": seconds, "regression": shared}
-        names, number = paths or [""] * len(images), 0
-        results: list[FaceReconstruction | None] = []
-        for image, name, faces in zip(images, names, largest, strict=True):
+        number = 0
+        for image, name, faces in zip(images, chain(paths, repeat("")), largest, strict=False):
             if not faces:
-                results.append(None)
+                yield None
                 continue
             own = {key: part[number % len(part), None] for key, part in parts.items()}
-            results += self._place(image, name, faces, own, times)
+            yield from self._place(image, name, faces, own, times)
             number += 1
-        return results
+
+    def _regress_person(self, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """The parts of all crops, or one for all.
+
+        Of more than `_PERSON` crops, identity and reflectance are the means of those of pieces.
+        """
+        pieces = np.array_split(crops, -(-len(crops) // _PERSON))
+        found = [self.model.regress_together(piece) for piece in pieces]
+        parts = {key: np.concatenate([part[key] for part in found]) for key in found[0]}
+        for key in IDENTITY_PARTS:
+            parts[key] = np.broadcast_to(parts[key].mean(axis=0), parts[key].shape)
+        return parts
 
     def _pictures(self, image: np.ndarray, detected: list[DetectedFace]) -> np.ndarray:
         """What the encoder sees of faces, `(B, S, S, 3)` uint8."""

@@ -1,14 +1,18 @@
-"""The frames of a video."""
+"""The frames of a video, read and written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
 
 from tfface.data.photos import PhotoError
+
+DEFAULT_RATE = 25.0  # frames per second
 
 
 def video_frames(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -40,3 +44,60 @@ def video_frames(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
         capture.release()
     if index == 0:
         raise PhotoError(f"{path}: not a video, or of an unknown format")
+
+
+def frame_rate(path: str | Path) -> float:
+    """Frames per second that a video says it has; `DEFAULT_RATE` if it says none."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        rate = float(capture.get(cv2.CAP_PROP_FPS))
+    finally:
+        capture.release()
+    return rate if 0 < rate < np.inf else DEFAULT_RATE
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file, which appears when the `with` block ends without an error.
+
+    Args:
+        path: Of the file; its folder is made.
+        rate: Frames per second.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, rate: float) -> None:
+        self.path, self.rate = Path(path), rate
+        folder = self.path.parent  # which appears with the file
+        self.temporary = folder.with_name(f".{folder.name}-{self.path.name}")
+        self.writer: cv2.VideoWriter | None = None
+        self.size = (0, 0)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Adds a frame `(H, W, 3)` uint8 RGB; it gets the size of the first."""
+        if self.writer is None:
+            self.temporary.parent.mkdir(parents=True, exist_ok=True)
+            self.size = (frame.shape[1], frame.shape[0])
+            codec = cv2.VideoWriter.fourcc(*"mp4v")
+            self.writer = cv2.VideoWriter(str(self.temporary), codec, self.rate, self.size)
+            if not self.writer.isOpened():
+                raise OSError(f"cannot write a video to {self.path}")
+        if frame.shape[1::-1] != self.size:
+            frame = cv2.resize(frame, self.size, interpolation=cv2.INTER_AREA)
+        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        if self.writer is None:
+            return
+        self.writer.release()
+        if kind is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
