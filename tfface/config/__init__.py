@@ -10,21 +10,24 @@ from tfface.config.distributions import Coefficients, Constant, Normal, Samples,
 from tfface.config.load import load_config
 from tfface.config.schema import (
     CONFIGS,
-    AugmentationConfig,
-    BootstrappingConfig,
     CoarseFineConfig,
-    CoarseFineLossesConfig,
     Config,
-    DataConfig,
-    FaceModelConfig,
     FMLConfig,
-    FMLLossesConfig,
-    IdentityLossesConfig,
     IdentityRegressionConfig,
     InverseFaceNetConfig,
+    MoFAConfig,
+)
+from tfface.config.sections import ConfigError, Section
+from tfface.config.settings import (
+    AugmentationConfig,
+    BootstrappingConfig,
+    CoarseFineLossesConfig,
+    DataConfig,
+    FaceModelConfig,
+    FMLLossesConfig,
+    IdentityLossesConfig,
     InverseFaceNetLossesConfig,
     ModelConfig,
-    MoFAConfig,
     MoFALossesConfig,
     NoiseConfig,
     OptimizerConfig,
@@ -33,7 +36,6 @@ from tfface.config.schema import (
     TrainingConfig,
     UnsupervisedConfig,
 )
-from tfface.config.sections import ConfigError, Section
 
 __all__ = [
     "CONFIGS",

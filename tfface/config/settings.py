@@ -1,0 +1,408 @@
+"""The sections of a configuration: face model, networks, losses, data, optimiser and stages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from tfface.config.distributions import (
+    Angle,
+    Coefficients,
+    Constant,
+    Fractional,
+    Normal,
+    NotNegativeScalar,
+    Samples,
+    Scalar,
+    Uniform,
+)
+from tfface.config.sections import Count, Fraction, NotNegative, Positive, Section
+
+
+class FaceModelConfig(Section):
+    """Which face: `path` is `default` or a file; modes null = all that the model has.
+
+    The default model has two meshes for the same codes: `detail` is trained on, `exported` is
+    what `decode` of the exported model draws.
+    """
+
+    path: str = "default"
+    detail: Literal["coarse", "fine"] = "coarse"
+    exported: Literal["coarse", "fine"] = "fine"
+    identity: Count | None = 80
+    expression: Count | None = 64
+    albedo: Count | None = 80
+
+
+class ModelConfig(Section):
+    """The network, its input, and the camera of a crop.
+
+    `encoder` is the paper's AlexNet or VGG-Face, or a small one for CPUs; `image_size` the side of
+    its input in pixels; `weights` is the user's file of published encoder weights, `focal_length`
+    counts sides of the crop.
+    """
+
+    encoder: Literal["compact", "alexnet", "vgg_face"] = "compact"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 96
+    weights: str | None = None
+    focal_length: Positive = 4.5
+
+
+class MoFAModelConfig(ModelConfig):
+    """`sampled_vertices` is the stochastic sample of the photometric loss (null = all)."""
+
+    sampled_vertices: Count | None = None
+
+
+class MoFALossesConfig(Section):
+    """Weights of the terms, equations (7) to (10) of the MoFA paper; 0 switches a term off.
+
+    `landmark` is the optional surrogate, `regularizer`, `albedo` and `expression` are w_reg,
+    w_beta and w_delta, and `supervision` compares with the truth of synthetic faces (not in the
+    paper).
+    """
+
+    photometric: NotNegative = 1.92
+    landmark: NotNegative = 0.0
+    regularizer: NotNegative = 2.9e-5
+    albedo: NotNegative = 1.7e-3
+    expression: NotNegative = 0.8
+    supervision: NotNegative = 0.0
+
+
+class InverseFaceNetLossesConfig(Section):
+    """Weights of the parts of the code in the parameter loss; 0 switches a part off.
+
+    In `space: model` a part's error is measured on what it changes: `identity`, `expression`,
+    `rotation` and `translation` in squared mm on the mesh, `albedo` and `illumination` in squared
+    colour of reflectance and shading. `space: parameters` compares coefficient by coefficient; the
+    weights then want other values.
+    """
+
+    space: Literal["model", "parameters"] = "model"
+    identity: NotNegative = 3.0
+    expression: NotNegative = 5.0
+    albedo: NotNegative = 500.0
+    rotation: NotNegative = 0.2
+    translation: NotNegative = 0.2
+    illumination: NotNegative = 200.0
+
+
+class RecognitionModelConfig(Section):
+    """The frozen recognition network, the side of its chips, and the camera that draws them.
+
+    `recognition_resnet` ships with its weights; `facenet` and `vgg_face` want a file of `weights`.
+    """
+
+    encoder: Literal["recognition_resnet", "facenet", "vgg_face"] = "recognition_resnet"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 150
+    weights: Annotated[str | None, Field(validate_default=True)] = None
+    focal_length: Positive = 4.5
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _has_learned(cls, weights: str | None, info: pydantic.ValidationInfo) -> str | None:
+        if weights is None and info.data.get("encoder") != "recognition_resnet":
+            raise ValueError("a file, for only recognition_resnet ships with its weights")
+        return weights
+
+
+class IdentityLossesConfig(Section):
+    """Weights of the terms, equations (2) to (6) of Genova et al.; 0 switches a term off.
+
+    `shape` and `texture` are w_s and w_t of the parameter loss. `views` pictures are drawn of each
+    of the first `faces` photos of a batch; the moments of the batch are those of all of its photos
+    (on several devices, both are those of a device's share). Terms of single faces and views are
+    means here, where the paper sums.
+    """
+
+    shape: NotNegative = 0.4
+    texture: NotNegative = 0.002
+    identity: NotNegative = 1.0
+    batch_distribution: NotNegative = 10.0
+    loopback: NotNegative = 1e-4
+    views: Count = 3
+    faces: Count = 4
+
+
+class CoarseFineModelConfig(Section):
+    """CoarseNet and FineNet.
+
+    `encoder` is CoarseNet's, which makes at most `passes`; `detail` are FineNet's stages, and
+    `weights` the user's file of VGG-Face's for them. The camera is distant (weak perspective):
+    `focal_length` counts sides of the crop.
+    """
+
+    encoder: Literal["compact", "resnet50"] = "compact"
+    image_size: Annotated[int, Field(ge=32, le=1024)] = 200
+    passes: Count = 4
+    detail: Literal["compact", "vgg_face"] = "compact"
+    weights: str | None = None
+    focal_length: Annotated[float, Field(ge=100.0)] = 450.0
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _fit_the_stages(cls, weights: str | None, info: pydantic.ValidationInfo) -> str | None:
+        if weights is not None and info.data.get("detail") != "vgg_face":
+            raise ValueError("nothing unless model.detail is vgg_face")
+        return weights
+
+
+class CoarseFineLossesConfig(Section):
+    """Weights of the terms of Richardson et al.; 0 switches a term off.
+
+    CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
+    balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
+    of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
+    photos each are half of a batch's mean: `depth`, the mean error of FineNet's heights on drawn
+    faces, pixels, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
+    solution of photos where it was before.
+    """
+
+    geometry: NotNegative = 0.02
+    pose: NotNegative = 5.0
+    shading: NotNegative = 1.0
+    fidelity: NotNegative = 5e-3
+    smoothness: NotNegative = 1e-3
+    depth: NotNegative = 4e-2
+    coarse: NotNegative = 2.0
+
+
+class FMLModelConfig(Section):
+    """The multi-frame network, and the face model that it learns.
+
+    `encoder` is the paper's network or a small one; training shows it `frames` pictures of a
+    person. The model has about `nodes` nodes in its deformation graph, and learns `identity` and
+    `albedo` vectors.
+    """
+
+    encoder: Literal["compact", "fml"] = "compact"
+    image_size: Annotated[int, Field(ge=64, le=1024)] = 112
+    frames: Literal[1, 2, 4, 8, 16] = 4
+    nodes: Annotated[int, Field(ge=16)] = 521
+    identity: Count = 80
+    albedo: Count = 80
+    focal_length: Positive = 4.5
+
+
+class FMLLossesConfig(Section):
+    """Weights of the terms of Tewari et al. 2019, equations (8) to (12); 0 switches a term off.
+
+    `photometric` and `landmark` are means over visible vertices and sums over landmarks, in colours
+    of [0, 1] and sides of the picture, and with `expression`, of sigmas, means over pictures;
+    `smoothness` is of mm, `sparsity` of colours, both sums. The first two are the paper's for these
+    units (there colours go to 255 and pixels to 240, it seems); its regularisers would be 1.5e-8,
+    2e-10 and 1.5e-13, which needs more pictures than two cores see.
+    """
+
+    photometric: NotNegative = 1.6
+    landmark: NotNegative = 4.2
+    smoothness: NotNegative = 1e-6
+    sparsity: NotNegative = 1e-6
+    expression: NotNegative = 1e-4
+
+
+class SyntheticConfig(Section):
+    """How the faces that are drawn from the face model vary: a distribution for each part.
+
+    - The code: `identity`, `expression`, `albedo` (coefficients in sigmas), `yaw`, `pitch`, `roll`
+      (degrees).
+    - The camera: the crop's distance from the rule's, `crop_scale` (its logarithm) and `crop_shift`
+      (to the right and up, in sides of the crop).
+    - The light: strengths `ambient` and `directional` (of two lights, from `light_azimuth`, 0 =
+      the camera's, and `light_elevation`, degrees), and `light_tint`, relative, of each channel.
+    - What hides the face, probabilities: `hair` is a mop of it on the scalp, `fringe` lets it fall
+      over the forehead down to `hair_line` (0 = brows, 1 = where hair begins), `collar` draws
+      clothes before the neck and perhaps the chin instead of behind, `glasses` puts some on (not
+      on faces that are turned far away).
+    - What no code says: `gloss`, the strength of a highlight on skin and hair.
+    - What is behind: procedural textures, or, `background_share` of the time, cut-outs of the
+      pictures in the folder `backgrounds` of yours.
+
+    Pictures are drawn `supersampling` times larger than needed and averaged. With a `corpus` size,
+    so many faces are drawn once and repeated; null draws new ones for ever. `records`, folders
+    that `python -m tfface.data.synthesize` wrote, are read instead of drawing anything; their
+    pictures were augmented when they were drawn.
+    """
+
+    identity: Coefficients = Normal(deviation=1.0)
+    expression: Coefficients = Samples(scale=Uniform(low=0.2, high=1.1))
+    albedo: Coefficients = Samples(noise=0.25)
+    yaw: Angle = Normal(deviation=28.0, low=-61.6, high=61.6)
+    pitch: Angle = Normal(deviation=10.0, low=-22.0, high=22.0)
+    roll: Angle = Normal(deviation=8.0, low=-17.6, high=17.6)
+    crop_scale: Fractional = Normal(deviation=0.06)
+    crop_shift: Fractional = Normal(deviation=0.03)
+    ambient: NotNegativeScalar = Uniform(low=0.4, high=0.85)
+    directional: NotNegativeScalar = Uniform(low=0.0, high=0.5)
+    light_azimuth: Angle = Normal(deviation=55.0, low=-150.0, high=150.0)
+    light_elevation: Angle = Normal(mean=15.0, deviation=30.0, low=-60.0, high=85.0)
+    light_tint: Fractional = Normal(deviation=0.06)
+    hair: Fraction = 0.8
+    fringe: Fraction = 0.0
+    hair_line: Scalar = Uniform(low=0.2, high=1.0)
+    collar: Fraction = 0.0
+    glasses: Fraction = 0.0
+    gloss: NotNegativeScalar = Constant(value=0.0)
+    backgrounds: str | None = None
+    background_share: Fraction = 0.5
+    supersampling: Annotated[int, Field(ge=1, le=8)] = 2
+    corpus: Count | None = None
+    records: list[str] = Field(default_factory=list)
+
+
+class AugmentationConfig(Section):
+    """Largest changes to a training crop; all 0 leaves it as it is.
+
+    `shift` and `scale` are fractions of the crop's side, `rotation` is in degrees, `colour`,
+    `noise` in [0, 1] of the colour range, `blur` a sigma in pixels, `jpeg`, `occlusion` and
+    `mirror` are probabilities. Drawn faces, whose geometry is their truth, are not shifted, scaled,
+    turned or mirrored.
+    """
+
+    shift: Fraction = 0.0
+    scale: Fraction = 0.0
+    rotation: NotNegative = 0.0
+    colour: Fraction = 0.0
+    noise: Fraction = 0.0
+    blur: NotNegative = 0.0
+    jpeg: Fraction = 0.0
+    occlusion: Fraction = 0.0
+    mirror: Fraction = 0.0
+
+
+class DataConfig(Section):
+    """Where training faces come from: TFRecord globs, drawn faces, or a mixture.
+
+    `records_fraction` is the part of a batch that comes from `records`; without records all faces
+    are drawn from the face model. `validation_records` are faces to watch, not to train on (empty =
+    other drawn faces).
+    """
+
+    records: list[str] = Field(default_factory=list)
+    records_fraction: Fraction = 0.5
+    validation_records: list[str] = Field(default_factory=list)
+    synthetic: SyntheticConfig = SyntheticConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+
+
+class OptimizerConfig(Section):
+    """The optimiser.
+
+    `learning_rate` is reached after `warmup_steps` and then stays, or falls to zero as a cosine at
+    the end of the last epoch of the run's first stage (`schedule`). `clip_norm` bounds the norm of
+    all gradients together. `multipliers` multiply the learning rate of single code parts.
+    """
+
+    name: Literal["adam", "adamw", "adadelta", "sgd"] = "adam"
+    learning_rate: Positive = 3e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    multipliers: dict[str, NotNegative] = Field(default_factory=dict)
+    clip_norm: Positive | None = None
+
+
+class TrainingConfig(Section):
+    """Length, batches and devices of a run.
+
+    An epoch is `steps_per_epoch` batches, then `validation_steps` batches to watch. Checkpoints are
+    written every `checkpoint_every_epochs`, pictures every `image_every_epochs`. `mixed_precision`
+    computes the encoder in float16. `batch_size` is global: devices share it. `devices` names those
+    of `mirrored` (`CPU:1` makes logical CPUs; null = every GPU) or the one of `one_device`;
+    `multi_worker` reads TF_CONFIG.
+    """
+
+    batch_size: Count = 16
+    epochs: Count = 10
+    steps_per_epoch: Count = 100
+    validation_steps: Count = 4
+    strategy: Literal["one_device", "mirrored", "multi_worker"] = "one_device"
+    devices: list[Annotated[str, Field(pattern=r"^(CPU|GPU):\d+$")]] | None = None
+    mixed_precision: bool = False
+    checkpoint_every_epochs: Count = 1
+    image_every_epochs: Count = 1
+
+
+class NoiseConfig(Section):
+    """Standard deviations of what is added to predicted codes before they are drawn again.
+
+    `identity`, `expression` and `albedo` in sigmas, `rotation` in degrees, `crop_scale` and
+    `crop_shift` as in the synthetic section, `illumination` relative to the light's strength.
+    """
+
+    identity: NotNegative = 0.2
+    expression: NotNegative = 0.4
+    albedo: NotNegative = 0.2
+    rotation: NotNegative = 5.0
+    crop_scale: NotNegative = 0.04
+    crop_shift: NotNegative = 0.02
+    illumination: NotNegative = 0.1
+
+
+class BootstrappingConfig(Section):
+    """Self-supervised bootstrapping, after the `training.epochs` on the corpus of `data`.
+
+    Each of the `rounds` predicts the codes of the faces in `records` (their labels are not used),
+    draws `faces` codes around them with `noise`, renders these, and trains `epochs` on them, from
+    `learning_rate` on, by the schedule of the optimizer. `kept` is the part of the new corpus that
+    is still drawn as `data.synthetic` says.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    rounds: Annotated[int, Field(ge=0)] = 0
+    faces: Count = 4096
+    epochs: Count = 1
+    learning_rate: Positive = 3e-4
+    kept: Fraction = 0.0
+    noise: NoiseConfig = NoiseConfig()
+
+    @pydantic.field_validator("rounds")
+    @classmethod
+    def _have_records(cls, rounds: int, info: pydantic.ValidationInfo) -> int:
+        if rounds and not info.data.get("records"):
+            raise ValueError("0 without bootstrapping.records of unlabelled faces")
+        return rounds
+
+
+class UnsupervisedConfig(Section):
+    """The second stage, after the `training.epochs` on drawn faces alone.
+
+    `epochs` of batches of `training.batch_size` drawn faces and as many photos of `records`, whose
+    labels are not used but for the alignment, from `learning_rate` on. Without records other drawn
+    faces stand for photos.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    epochs: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 1e-4
+
+
+class EndToEndConfig(Section):
+    """FineNet, after the `training.epochs` of CoarseNet on drawn faces.
+
+    `fine_epochs` of FineNet alone, on what CoarseNet found, then `epochs` of both together: on the
+    photos of `records`, whose labels are not used, and, half of each batch, on drawn faces. FineNet
+    learns from `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that.
+    Without records drawn faces stand for photos.
+    """
+
+    records: list[str] = Field(default_factory=list)
+    fine_epochs: Annotated[int, Field(ge=0)] = 0
+    epochs: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Positive = 1e-3
+    coarse_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+
+
+class JointTrainingConfig(Section):
+    """All of FML together, after the `training.epochs` of pose, light, expression and mean colours.
+
+    `epochs` from `learning_rate` on; without any, identity is not learned. Then
+    `reflectance_epochs` in which reflectance learns `reflectance_rate` times as fast.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] = 10
+    learning_rate: Positive = 1e-3
+    reflectance_epochs: Annotated[int, Field(ge=0)] = 0
+    reflectance_rate: Positive = 10.0
