@@ -1,0 +1,129 @@
+"""Geometry, colours, light and the learned space, where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fml_evaluation.people import People
+from tfface.exported_model import ExportedModel
+from tfface.metrics import fit_similarity
+from tfface.morphable.deformation_graph import deformation_graph
+from tfface.morphable.model import MorphableModel
+
+_BATCH = 16
+
+
+def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.ndarray:
+    """Root mean square distance `(P,)`, mm, of the faces in the first pictures.
+
+    After moving, turning and scaling them in the least-squares sense onto the truth: a picture
+    does not tell how large a face is.
+
+    Args:
+        model: Of one topology with the truth.
+        people: With at least so many pictures.
+        frames: So many are shown to the model.
+    """
+    face, errors = model.compared > 0.5, []
+    for pictures, vertices in zip(people.pictures, people.vertices, strict=True):
+        parts = model.regress_together(pictures[:frames])
+        found = model.decode({name: part[:1] for name, part in parts.items()})["vertices"][0, face]
+        true = vertices[0, face]
+        distance = np.linalg.norm(fit_similarity(found, true).apply(found) - true, axis=-1)
+        errors.append(np.sqrt(np.mean(distance**2)))
+    return np.array(errors)
+
+
+def photometric_errors(model: ExportedModel, crops: np.ndarray) -> np.ndarray:
+    """Mean RGB distance `(N,)` of single pictures `(N, S, S, 3)` uint8."""
+    errors = []
+    for first in range(0, len(crops), _BATCH):
+        batch = crops[first : first + _BATCH]
+        errors.append(model.photometric_errors(model.pose(model.regress(batch)), batch))
+    return np.concatenate(errors)
+
+
+def light_differences(model: ExportedModel, people: People) -> dict[str, float]:
+    """How much pictures of one person under two lights differ, and what is made of them.
+
+    Returns:
+        Mean RGB distances: `pictures`, of the pixels of the face; `albedo`, of the reflectances
+        that are regressed from each alone; `people`, of those of different people.
+    """
+    first, second = (people.pictures[:, i].astype(np.float64) / 255 for i in (0, 1))
+    apart = np.linalg.norm(first - second, axis=-1)
+    face = model.compared > 0.5
+    albedo = []
+    for number in (0, 1):
+        codes = [
+            model.regress(people.pictures[i : i + _BATCH, number])
+            for i in range(0, len(first), _BATCH)
+        ]
+        found = [np.clip(model.decode(parts)["albedo"][:, face], 0, 1) for parts in codes]
+        albedo.append(np.concatenate(found))
+    return {
+        "pictures": float(apart[people.faces[:, 0]].mean()),
+        "albedo": float(np.linalg.norm(albedo[0] - albedo[1], axis=-1).mean()),
+        "people": float(np.linalg.norm(albedo[0] - np.roll(albedo[0], 1, 0), axis=-1).mean()),
+    }
+
+
+def explained_identities(
+    learned: MorphableModel,
+    truth: MorphableModel,
+    face: np.ndarray,
+    identities: np.ndarray,
+    counts: Sequence[int],
+    nodes: int,
+    seed: int,
+) -> dict[str, list[float]]:
+    """How near linear spaces come to identities that no one was told of.
+
+    Each space also moves, turns and scales a face a little: its seven tangent vectors belong to all
+    of them.
+
+    Args:
+        learned: What FML has learned, its modes in order.
+        truth: The model that the identities are of.
+        face: `(V,)` bool, the vertices that count.
+        identities: `(N, K)` codes of `truth`.
+        counts: Numbers of modes.
+        nodes: Of the deformation graph.
+        seed: Of the random space.
+
+    Returns:
+        `learned`, `random` (smooth: nodes of the graph at random) and `truth` (the modes of the
+        model itself): root mean square distances in mm for each count.
+    """
+    goal = (identities @ truth.identity[face].reshape(-1, truth.identity.shape[-1]).T).astype(float)
+    random = np.random.default_rng(seed)
+    graph = deformation_graph(truth, nodes)
+    moved = random.standard_normal((graph.skinning.shape[1], 3 * max(counts)))
+    smooth = (graph.skinning @ moved)[face].reshape(goal.shape[1], max(counts))
+    shift = (learned.mean - truth.mean)[face].reshape(-1)
+    tangents = _similarity_tangents(truth.mean[face])
+    spaces = {
+        "learned": (learned.identity[face].reshape(-1, learned.identity.shape[-1]), shift),
+        "random": (smooth, 0.0 * shift),
+        "truth": (truth.identity[face].reshape(-1, truth.identity.shape[-1]), 0.0 * shift),
+    }
+    errors: dict[str, list[float]] = {}
+    for name, (modes, middle) in spaces.items():
+        errors[name] = []
+        for count in counts:
+            columns, _ = np.linalg.qr(np.concatenate([tangents, modes[:, :count]], axis=1))
+            left = goal - middle
+            left = left - (left @ columns) @ columns.T
+            errors[name].append(float(np.sqrt(np.mean(left**2) * 3)))
+    return errors
+
+
+def _similarity_tangents(points: np.ndarray) -> np.ndarray:
+    """`(3 N, 7)`: how points `(N, 3)` move when they are shifted, turned or scaled a little."""
+    centred = (points - points.mean(axis=0)).astype(float)
+    axes = np.eye(3)
+    shifts = [np.broadcast_to(axis, centred.shape) for axis in axes]
+    turns = [np.cross(axis, centred) for axis in axes]
+    return np.stack([move.ravel() for move in (*shifts, *turns, centred)], axis=1)

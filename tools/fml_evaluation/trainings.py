@@ -1,0 +1,72 @@
+"""The trainings that are compared: numbers of frames, and of learned vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfface.config import ConfigError, FMLConfig, load_config
+from tfface.training.run import RunFolder, train
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+FRAMES = (1, 2, 4)
+
+
+class Trainings:
+    """Runs in one folder that differ in one setting; what is there is not done again.
+
+    Args:
+        folder: To write.
+        config: Name of the configuration that all share.
+        overrides: Of it, `section.key=value`.
+        seed: Of all.
+    """
+
+    def __init__(self, folder: Path, config: str, overrides: Sequence[str], seed: int) -> None:
+        self.folder, self.file = folder, CONFIGS / config
+        self.overrides = [*overrides, f"seed={seed}"]
+
+    def with_frames(self, frames: int) -> Path:
+        """The run that sees so many pictures of each person, as many a step as the others.
+
+        Raises:
+            ConfigError: the folder holds runs of other settings.
+        """
+        whole = self.config("unused")
+        persons = whole.training.batch_size * whole.model.frames // frames
+        changes = [f"model.frames={frames}", f"training.batch_size={persons}"]
+        return self._train(f"frames_{frames}", changes)
+
+    def with_vectors(self, vectors: int) -> Path:
+        """The run that learns so many vectors of shape and of reflectance.
+
+        Without any, it learns pose, light, expression and the mean reflectance all the time.
+
+        Raises:
+            ConfigError: as `with_frames`.
+        """
+        if vectors:
+            changes = [f"model.identity={vectors}", f"model.albedo={vectors}"]
+            return self._train(f"vectors_{vectors}", changes)
+        whole = self.config("unused")
+        joint = whole.joint
+        epochs = whole.training.epochs + joint.epochs + joint.reflectance_epochs
+        changes = [f"training.epochs={epochs}", "joint.epochs=0", "joint.reflectance_epochs=0"]
+        return self._train("vectors_0", changes)
+
+    def _train(self, name: str, changes: Sequence[str]) -> Path:
+        config, folder = self.config(name, changes), RunFolder(self.folder / name)
+        if folder.config.exists():
+            before = load_config(folder.config)
+            if before != config:
+                raise ConfigError(f"{folder.root}: holds another run; choose another folder")
+        if not folder.export.exists():
+            train(config, resume=True)
+        return folder.root
+
+    def config(self, name: str, changes: Sequence[str] = ()) -> FMLConfig:
+        """The configuration of a training."""
+        output = f"output={self.folder / name}"
+        config = load_config(self.file, [*self.overrides, *changes, output])
+        assert isinstance(config, FMLConfig)
+        return config
