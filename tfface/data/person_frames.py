@@ -19,8 +19,8 @@ import numpy as np
 from tfface.data.blazeface import box_overlap
 from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.data.face_records import FaceRecord, make_record
-from tfface.data.photo_faces import FaceSettings, Photo, Reject, objection
-from tfface.data.photos import PhotoError, is_video, read_photo
+from tfface.data.photo_faces import FaceSettings, Photo, Reject, objection, photo_faces
+from tfface.data.photos import PhotoError, is_video
 from tfface.data.video import video_frames
 from tfface.morphable.default import load_default_face_model
 
@@ -61,11 +61,12 @@ def person_frames(
         settings: Which faces, and how many of a set.
 
     Returns:
-        The sets, each of one person, most different pictures first; and why there are none.
+        The sets, each of one person, most different pictures first; and which photos of a folder
+        were no use, and why there are no sets.
     """
     try:
         video = not source.members
-        tracks = (_follow if video else _gather)(source, detector, settings)
+        tracks, rejects = (_follow if video else _gather)(source, detector, settings)
     except PhotoError as error:
         reason = str(error).removeprefix(f"{source.path}: ")
         return [], [Reject(source.name, "unreadable", reason)]
@@ -73,10 +74,10 @@ def person_frames(
     fewest = min(FEWEST, count)
     sets = [s for seen in tracks for s in _sets(seen, count, fewest, PIECE if video else None)]
     if sets:
-        return sets, []
+        return sets, rejects
     most = max((len(seen) for seen in tracks), default=0)
     reason = f"{most} usable pictures of one person, less than {fewest}"
-    return [], [Reject(source.name, "too few pictures", reason)]
+    return [], [*rejects, Reject(source.name, "too few pictures", reason)]
 
 
 def most_different(turns: np.ndarray, count: int) -> list[int]:
@@ -107,8 +108,10 @@ def _mean_landmarks() -> np.ndarray:
     return model.mean[model.landmarks].astype(np.float64)
 
 
-def _follow(source: Photo, detector: FaceDetector, settings: FaceSettings) -> list[list[_Seen]]:
-    """What is seen of each face of a video."""
+def _follow(
+    source: Photo, detector: FaceDetector, settings: FaceSettings
+) -> tuple[list[list[_Seen]], list[Reject]]:
+    """What is seen of each face of a video; what is no use is not told, as there is so much."""
     tracks: list[_Track] = []
     for number, frame in video_frames(source.path):
         if number % STRIDE:
@@ -123,35 +126,30 @@ def _follow(source: Photo, detector: FaceDetector, settings: FaceSettings) -> li
                 current.remove(track)  # no other face of this frame is it
             track.box, track.last = face.box, number
             track.seen += _look(frame, face, source, settings, tracks.index(track))
-    return [track.seen for track in tracks]
+    return [track.seen for track in tracks], []
 
 
-def _gather(source: Photo, detector: FaceDetector, settings: FaceSettings) -> list[list[_Seen]]:
+def _gather(
+    source: Photo, detector: FaceDetector, settings: FaceSettings
+) -> tuple[list[list[_Seen]], list[Reject]]:
     """The largest face of each photo of a folder, all of one person."""
     seen: list[_Seen] = []
+    rejects: list[Reject] = []
     for member in source.members:
-        try:
-            photo = read_photo(member.path)
-        except PhotoError:
-            continue  # the others are enough, or too few
-        for face in detector.detect(photo)[:1]:
-            seen += _look(photo, face, member, settings, person=source.name)
-    return [seen]
+        records, refused = photo_faces(member, detector, replace(settings, faces="largest"))
+        seen += [_Seen(replace(r, person=source.name), head_turn(r.landmarks)) for r in records]
+        rejects += refused
+    return [seen], rejects
 
 
 def _look(
-    image: np.ndarray,
-    face: DetectedFace,
-    source: Photo,
-    settings: FaceSettings,
-    track: int = 0,
-    person: str | None = None,
+    image: np.ndarray, face: DetectedFace, source: Photo, settings: FaceSettings, track: int
 ) -> Iterator[_Seen]:
     """The face, unless it is small or uncertain."""
     if objection(source, face, settings) is None:
-        name = person or f"{source.name}#{track}"
         size, encoding = settings.image_size, settings.encoding
-        record = make_record(image, face, size, source.name, name, encoding)
+        person = f"{source.name}#{track}"
+        record = make_record(image, face, size, source.name, person, encoding)
         yield _Seen(record, head_turn(face.landmarks))
 
 
