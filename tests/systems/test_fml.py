@@ -17,6 +17,7 @@ from tfface.data.person_records import encode_person
 from tfface.data.records import write_serialized
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.default import load_default_face_model
+from tfface.systems import build_system
 from tfface.systems.fml import FML, present_frames
 
 SIZE, FRAMES = 64, 2
@@ -180,6 +181,12 @@ def test_records_and_drawn_persons_share_a_batch(
 def test_what_persons_cannot_be_made_of(repository: Path, change: str, told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
         load_config(repository / "configs/fml_quickstart.yaml", [change])
+
+
+def test_more_nodes_than_vertices(repository: Path) -> None:
+    config = load_config(repository / "configs/fml_quickstart.yaml", ["model.nodes=90000"])
+    with pytest.raises(ConfigError, match=r"model\.nodes: expected from 9 to \d+ .*got 90000"):
+        build_system(config)
 
 
 def test_a_configuration_without_a_face_model_exports_what_it_trains(tmp_path: Path) -> None:

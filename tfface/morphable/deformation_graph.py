@@ -18,6 +18,10 @@ MOUTH_OPENING = 5.0  # mm, of the mesh whose nodes are chosen
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]  # landmarks of the inner lips
 
 
+class NodeCountError(ValueError):
+    """A number of nodes that a mesh cannot have; the message is one line."""
+
+
 @dataclass(frozen=True, eq=False)
 class DeformationGraph:
     """Nodes on a mesh, and how they move its vertices: v = mean + skinning @ displacements.
@@ -57,7 +61,8 @@ def deformation_graph(model: MorphableModel, nodes: int = NODES) -> DeformationG
         nodes: About how many.
 
     Raises:
-        ValueError: `nodes` is not between `INFLUENCES` + 1 and the number of the face's vertices.
+        NodeCountError: `nodes` is not between `INFLUENCES` + 1 and the number of the face's
+            vertices.
     """
     points = _with_open_mouth(model)
     edges = trimesh.Trimesh(points, model.triangles, process=False).edges_unique
@@ -67,7 +72,7 @@ def deformation_graph(model: MorphableModel, nodes: int = NODES) -> DeformationG
     labels = connected_components(mesh, directed=False)[1]
     face = labels == np.bincount(labels[model.landmarks]).argmax()
     if not INFLUENCES < nodes <= face.sum():
-        raise ValueError(
+        raise NodeCountError(
             f"nodes: expected from {INFLUENCES + 1} to {face.sum()} (the face's vertices), "
             f"got {nodes}"
         )

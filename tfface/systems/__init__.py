@@ -13,6 +13,7 @@ from tfface.config import (
     MoFAConfig,
 )
 from tfface.encoders.errors import ImageSizeError
+from tfface.morphable.deformation_graph import NodeCountError
 from tfface.morphable.load import configured_face_model
 from tfface.systems.base import FaceSystem
 from tfface.systems.coarse_fine import CoarseFine
@@ -36,7 +37,8 @@ def build_system(config: Config) -> FaceSystem:
     Raises:
         FaceModelError: if the face model's file is not one.
         WeightsError: if the file of published encoder weights is not one.
-        ConfigError: if the encoder does not take images of that size.
+        ConfigError: if the encoder does not take images of that size, or the mesh has not so many
+            vertices as nodes are wanted.
     """
     options: dict[str, Any] = {"seed": config.seed}
     if isinstance(config, IdentityRegressionConfig):
@@ -61,7 +63,7 @@ def build_system(config: Config) -> FaceSystem:
             losses=config.losses,
             **options,
         )
-    except ImageSizeError as error:
+    except (ImageSizeError, NodeCountError) as error:
         raise ConfigError(f"model.{error}") from None
     weights = getattr(config.model, "weights", None)
     if weights is not None and hasattr(system, "load_encoder_weights"):
