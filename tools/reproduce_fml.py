@@ -178,7 +178,7 @@ def measure(
     )
     report.plot_spaces(spaces, counts, output / "spaces.png")
 
-    clip = output / "film.avi"
+    clip = output / "film.mp4"
     draw_film(truth, settings, FILM, seed, clip)
     place = output / "reconstructed"
     arguments = [str(clip), "--model", str(main_run / "export"), "--output", str(place)]

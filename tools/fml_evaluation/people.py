@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +12,7 @@ from tfface.code import CodeLayout
 from tfface.config import SyntheticConfig
 from tfface.data.code_samplers import FaceSampler
 from tfface.data.synthetic_rendering import FacePainter
+from tfface.data.video import VideoWriter
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 
@@ -112,20 +112,16 @@ def draw_film(
         for i in (0, 1)
     )
     painter = FacePainter(model, decoder, settings)
-    writer = cv2.VideoWriter(
-        str(file), cv2.VideoWriter.fourcc(*"MJPG"), FILM_RATE, (FILM_SIDE, FILM_SIDE)
-    )
-    for number in range(count):
-        time = number / max(count - 1, 1)
-        parts = dict(begun)
-        change = ended["expression"] - begun["expression"]
-        parts["expression"] = begun["expression"] + time * change
-        parts["rotation"] = tf.constant(
-            [[0.1 * np.sin(4 * np.pi * time), 0.5 * np.sin(2 * np.pi * time), 0.0]], tf.float32
-        )
-        farther = np.multiply(decoder.initial_translation, (1.0, 1.0, 1.6))
-        parts["translation"] = tf.constant(farther[None], tf.float32)
-        image = painter(layout.join(parts), seeds)["image"][0]
-        frame = np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)
-        writer.write(np.ascontiguousarray(frame[..., ::-1]))
-    writer.release()
+    with VideoWriter(file, FILM_RATE) as writer:
+        for number in range(count):
+            time = number / max(count - 1, 1)
+            parts = dict(begun)
+            change = ended["expression"] - begun["expression"]
+            parts["expression"] = begun["expression"] + time * change
+            parts["rotation"] = tf.constant(
+                [[0.1 * np.sin(4 * np.pi * time), 0.5 * np.sin(2 * np.pi * time), 0.0]], tf.float32
+            )
+            farther = np.multiply(decoder.initial_translation, (1.0, 1.0, 1.6))
+            parts["translation"] = tf.constant(farther[None], tf.float32)
+            image = painter(layout.join(parts), seeds)["image"][0]
+            writer.write(np.round(255 * np.clip(image, 0, 1)).astype(np.uint8))
