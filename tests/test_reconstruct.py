@@ -337,11 +337,19 @@ def test_a_video_of_one_person_has_one_shape(tmp_path, run, face_model, photo, m
     assert len(frames) == 3
 
 
-def test_a_video_without_a_face_leaves_nothing(tmp_path, run, photo, capsys):
+@pytest.mark.slow
+def test_a_video_without_a_face_changes_nothing(tmp_path, run, face_model, photo, capsys):
     clip = write_clip(tmp_path / "clip.avi", [np.full_like(photo, 60)] * 2)
+    person = write_fake_export(tmp_path / "person", face_model, "fml")
+    for output, model in ((tmp_path / "out", {}), (tmp_path / "person_out", {"model": person})):
+        assert run(clip, output=output, **model) == 3
+        assert "no face found in any frame" in capsys.readouterr().err
+        assert not list(output.iterdir())
+    earlier = tmp_path / "out/clip/frame000009"
+    earlier.mkdir(parents=True)
+    (earlier / "reconstruction.json").write_text("{}")
     assert run(clip) == 3
-    assert "no face found in any frame" in capsys.readouterr().err
-    assert not list((tmp_path / "out").iterdir())
+    assert folders(tmp_path / "out") == {"clip", "clip/frame000009"}
 
 
 def test_python_call_takes_paths_and_arrays(tmp_path, exported, photo):

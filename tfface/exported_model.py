@@ -129,10 +129,14 @@ class ExportedModel:
         Raises:
             ModelError: the system sees one picture at a time.
         """
-        if not hasattr(self._functions, "serve_together"):
-            raise ModelError(f"{self.system}: sees one photo at a time, not several of a person")
+        self.require_together()
         found = self._functions.serve_together(tf.constant(crops))
         return {k: v.numpy() for k, v in found.items()}
+
+    def require_together(self) -> None:
+        """Raises ModelError if the system sees one picture at a time."""
+        if not hasattr(self._functions, "serve_together"):
+            raise ModelError(f"{self.system}: sees one photo at a time, not several of a person")
 
     def pose(self, parts: Parts) -> PosedFaces:
         """The faces that codes stand for.

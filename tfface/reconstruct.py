@@ -134,10 +134,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
     try:
-        alike = (
-            reconstructor.model.system == "fml" if options.together is None else options.together
-        )
-        return _Run(reconstructor, options.output, alike).process(options.inputs)
+        together = options.together
+        if together is None:
+            together = reconstructor.model.system == "fml"
+        if together:
+            reconstructor.model.require_together()
+        return _Run(reconstructor, options.output, together).process(options.inputs)
     except ModelError as error:
         return fail("tfface.reconstruct", error)
     except KeyboardInterrupt:
@@ -231,30 +233,31 @@ class _Run:
 
         parent = self._free_name(self.output / path.stem, path)
         before = set(parent.glob("frame[0-9]*")) if parent.is_dir() else set()
-        found, frames = 0, _Frames(path)
+        found = 0
         with VideoWriter(parent / "overlay.mp4", frame_rate(path)) as overlay:
-            for number, (frame, faces) in enumerate(zip(frames, self._see(frames), strict=True)):
+            for number, (frame, faces) in enumerate(self._see(_Frames(path))):
                 for face in faces:
                     folder = face.save(self._free_name(parent / f"frame{number:06d}", path))
                     tqdm.write(str(folder))
                     frame = draw_overlay(frame, face.posed())
                 found += len(faces)
                 overlay.write(frame)
-            for stale in before - self.taken:  # frames of an earlier, longer video
-                if (stale / "reconstruction.json").is_file():
-                    shutil.rmtree(stale)
             if not found:
                 raise PhotoError(f"{path}: no face found in any frame")
+        for stale in before - self.taken:  # frames of an earlier, longer video
+            if (stale / "reconstruction.json").is_file():
+                shutil.rmtree(stale)
 
-    def _see(self, frames: _Frames) -> Iterator[list[FaceReconstruction]]:
-        """The faces of each frame of a video."""
+    def _see(self, frames: _Frames) -> Iterator[tuple[np.ndarray, list[FaceReconstruction]]]:
+        """The frames of a video and their faces."""
         name = os.fspath(frames.path)
         if self.together:
-            for face in self.reconstructor.together(frames, repeat(name)):
-                yield [face] if face else []
+            person = self.reconstructor.together(frames, repeat(name))
+            for frame, face in zip(frames, person, strict=False):
+                yield frame, [face] if face else []
         else:
             for frame in frames:
-                yield self.reconstructor(frame, name)
+                yield frame, self.reconstructor(frame, name)
 
     def _free_name(self, wanted: Path, path: Path) -> Path:
         """The wanted folder, or with the next number that no other result of this run has."""

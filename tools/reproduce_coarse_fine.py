@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--seed", type=whole_number, default=1, help="of all that is drawn")
     parser.add_argument("--model", type=Path, metavar="PATH", help="another exported model")
-    parser.add_argument("--before", type=Path, metavar="PATH", help="one of CoarseNet alone")
+    parser.add_argument("--before", type=Path, metavar="PATH", help="one before both nets learned")
     options = parser.parse_args()
     try:
         options.output.mkdir(parents=True, exist_ok=True)

@@ -147,9 +147,17 @@ def test_inputs_of_a_folder(tmp_path: Path) -> None:
 
 def test_results_in_a_folder_are_no_inputs(tmp_path: Path) -> None:
     (tmp_path / "results/one").mkdir(parents=True)
-    for name in ("1.png", "results/one/overlay.png", "results/one/reconstruction.json"):
+    (tmp_path / "results/film/frame000003").mkdir(parents=True)
+    for name in (
+        "1.png",
+        "overlay.mp4",  # of somebody's own
+        "results/one/overlay.png",
+        "results/one/reconstruction.json",
+        "results/film/overlay.mp4",
+        "results/film/frame000003/reconstruction.json",
+    ):
         (tmp_path / name).touch()
-    assert iter_inputs([tmp_path]) == [tmp_path / "1.png"]
+    assert iter_inputs([tmp_path]) == [tmp_path / "1.png", tmp_path / "overlay.mp4"]
 
 
 def test_inputs_that_are_none(tmp_path: Path) -> None:

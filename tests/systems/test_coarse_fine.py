@@ -12,15 +12,17 @@ import tensorflow as tf
 from tfface.code import CodeLayout
 from tfface.config import CoarseFineConfig, ConfigError, SyntheticConfig, load_config
 from tfface.data.code_samplers import FaceSampler
+from tfface.data.relief import random_relief
 from tfface.data.synthetic import synthetic_faces
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.cameras import rotate
 from tfface.rendering.rotations import rotation_matrix
 from tfface.rendering.srgb import grey
-from tfface.systems.coarse_fine import CoarseFine, depth_error
+from tfface.systems.coarse_fine import CoarseFine, slope_error
 from tfface.systems.coarse_net import POSE, FirstPass
 
 SIZE = 64
+NO_RELIEF = tf.zeros([4, SIZE, SIZE, 1])
 pytestmark = pytest.mark.slow
 
 
@@ -102,10 +104,24 @@ def test_the_trajectory_starts_at_zero_and_follows_the_passes(system, drawn) -> 
     np.testing.assert_allclose(net(images), net.to_code(trajectory[:, -1]), atol=1e-4)
 
 
-def test_a_converged_face_stays(system: CoarseFine) -> None:
-    net = CoarseFine.of_model(system.morphable_model, SIZE).coarse_net  # changes nothing
-    trajectory = net.iterate(np.zeros((2, SIZE, SIZE, 3), np.float32), passes=3)
-    np.testing.assert_array_equal(trajectory, np.zeros((2, 4, 150)))
+def test_a_converged_face_stays(system: CoarseFine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the network would move it on; the others go on."""
+    net = CoarseFine.of_model(system.morphable_model, SIZE).coarse_net
+    asked = []
+
+    def correct(images: tf.Tensor, solution: tf.Tensor) -> tf.Tensor:
+        """The first face: by less than the tolerance, then far; the second: by one each pass."""
+        asked.append(len(solution))
+        far = tf.reduce_mean(tf.abs(solution[:1])) > 0.001
+        return tf.concat([tf.where(far, 9.0, 0.005) * tf.ones([1, 150]), solution[1:] + 1.0], 0)
+
+    monkeypatch.setattr(net, "correct", correct)
+    pictures = np.zeros((2, SIZE, SIZE, 3), np.float32)
+    trajectory = net.iterate(pictures, passes=3).numpy()
+    np.testing.assert_allclose(trajectory[0], np.repeat([[0.0], [5e-3], [5e-3], [5e-3]], 150, 1))
+    np.testing.assert_allclose(trajectory[1, :, 0], [0.0, 1.0, 1.5, 1.5 + 1 / 3], rtol=1e-5)
+    alone = net.iterate(pictures[:1], passes=3).numpy()
+    np.testing.assert_allclose(alone[0], trajectory[0])  # the last is given for passes not made
 
 
 def test_the_first_pass_alone_is_that_of_the_trajectory(system, drawn) -> None:
@@ -136,7 +152,8 @@ def test_the_geometry_error_is_that_of_the_meshes(system: CoarseFine) -> None:
 
 def test_geometry_and_pose_begin_alike(repository: Path) -> None:
     """Section 3.3: the weights balance the errors of the zero solution on drawn faces."""
-    config = load_config(repository / "configs/coarse_fine.yaml", [f"model.image_size={SIZE}"])
+    file = repository / "configs/coarse_fine_paper.yaml"
+    config = load_config(file, [f"model.image_size={SIZE}"])
     assert isinstance(config, CoarseFineConfig)
     model = load_default_face_model("coarse")
     system = CoarseFine.of_model(model, SIZE, losses=config.losses)
@@ -149,14 +166,14 @@ def test_geometry_and_pose_begin_alike(repository: Path) -> None:
 def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
     """Eq. (5) to (7): a loss on FineNet's surface trains CoarseNet through the rendering layer."""
     variables = [system.coarse_net.network.get_layer("code").kernel]
-    for term in ("shading", "depth"):
+    for term in ("shading", "slopes"):
         (on_head,) = _gradients(system, drawn, variables, term)
         assert float(tf.norm(on_head[:, :-POSE])) > 0
         assert float(tf.norm(on_head[:, -POSE:])) > 0
 
 
 @pytest.mark.parametrize(
-    ("net", "term"), [("coarse", "depth"), ("fine", "depth"), ("fine", "shading")]
+    ("net", "term"), [("coarse", "slopes"), ("fine", "slopes"), ("fine", "shading")]
 )
 def test_a_step_against_the_gradient_lowers_the_error(system, drawn, net, term) -> None:
     """So gradients point the right way, CoarseNet's through the rendering layer.
@@ -180,7 +197,7 @@ def _joint(
     system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]], term: str
 ) -> tf.Tensor:
     original = system.true_solutions(drawn[1]["code"])
-    return system.fine_terms(drawn[0], original, tf.ones([4]))[term]
+    return system.fine_terms(drawn[0], original, tf.ones([4]), NO_RELIEF)[term]
 
 
 def _gradients(
@@ -213,10 +230,10 @@ def test_fidelity_holds_the_original_solution(system, drawn) -> None:
     """Of photos: what all passes give, by the terms that measure the errors of drawn faces."""
     images, weight = drawn[0], system.losses_config.coarse
     original = system.coarse_net.iterate(images)[:, -1]
-    here = system.fine_terms(images, original, tf.zeros([4]))
+    here = system.fine_terms(images, original, tf.zeros([4]), NO_RELIEF)
     assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
-    assert float(here["pose"]) == float(here["geometry"]) == float(here["depth"]) == 0.0
-    away = system.fine_terms(images, original + 0.1, tf.zeros([4]))
+    assert float(here["pose"]) == float(here["geometry"]) == float(here["slopes"]) == 0.0
+    away = system.fine_terms(images, original + 0.1, tf.zeros([4]), NO_RELIEF)
     moved = sum(map(float, system.supervised_terms(original, original + 0.1).values()))
     assert float(away["coarse"]) == pytest.approx(weight * moved, rel=1e-2)
 
@@ -225,25 +242,40 @@ def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
     """Their half of a batch: the same terms, whichever faces are the others."""
     images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
     found = system.coarse_net.iterate(images)[:, -1]
-    terms = system.fine_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]))
+    terms = system.fine_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]), NO_RELIEF)
     errors = system.solution_errors(found, truth)
     for name, error in errors.items():
         expected = tf.reduce_sum(error[1:3]) / 4
         assert float(terms[name]) == pytest.approx(float(expected), rel=2e-2), name
     held = system.losses_config.coarse * sum(float(e[0] + e[3]) for e in errors.values()) / 4
     assert float(terms["coarse"]) == pytest.approx(held, rel=2e-2)
-    assert float(terms["depth"]) > 0
+    assert float(terms["slopes"]) > 0
 
 
-def test_depth_error_does_not_know_how_far_away_a_face_is() -> None:
+def test_slope_error_does_not_know_how_far_away_a_face_is() -> None:
     true = np.random.default_rng(2).normal(size=(2, 6, 6, 1)).astype(np.float32)
     mask = np.zeros((2, 6, 6, 1), np.float32)
     mask[:, 1:5, 1:5] = 1.0
-    np.testing.assert_allclose(depth_error(true + 7.0 * mask, true, mask), 0.0, atol=1e-5)
-    half = true.copy()
-    half[:, :3] += 2.0  # half of the mask: each half is 1 off when the mean is taken off
-    np.testing.assert_allclose(depth_error(half, true, mask), 1.0, rtol=1e-5)
-    np.testing.assert_array_equal(depth_error(half, true, 0.0 * mask), [0.0, 0.0])
+    np.testing.assert_allclose(slope_error(true + 7.0, true, mask), 0.0, atol=1e-5)
+    tilted = true + 0.3 * np.arange(6, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(slope_error(tilted, true, mask), 0.3, rtol=1e-5)
+    np.testing.assert_array_equal(slope_error(tilted, true, 0.0 * mask), [0.0, 0.0])
+
+
+def test_relief_is_a_part_of_the_true_surface(system, drawn) -> None:
+    """Once FineNet's surface has it, the error of slopes is that without any."""
+    original, flags = system.true_solutions(drawn[1]["code"]), tf.ones([4])
+    relief = random_relief(4, SIZE, tf.constant([1, 2], tf.int64))
+    heights = system.maps.see(system.coarse_net.parts(original), SIZE).height
+    found = {}
+    for name, given in (("none", 0.0 * relief), ("all", relief)):
+        system.fine_net.call, before = (lambda *_, g=given: heights + g), system.fine_net.call
+        try:
+            terms = system.fine_terms(drawn[0], original, flags, relief, solved=original)
+        finally:
+            system.fine_net.call = before
+        found[name] = float(terms["slopes"])
+    assert found["all"] == pytest.approx(0.0, abs=1e-6) != found["none"]
 
 
 def test_states_lie_between_the_truth_and_another_face(system: CoarseFine) -> None:
@@ -341,23 +373,15 @@ def test_fine_net_alone_leaves_coarse_net_as_it_is(
     nets = {"coarse": copy.coarse_net.network, "fine": copy.fine_net}
     learned = []
     for stage in copy.stages(config, tmp_path):
-        before = {name: [v.numpy() for v in net.trainable_variables] for name, net in nets.items()}
+        before = {name: net.get_weights() for name, net in nets.items()}
         copy.fit(stage.make_batches(0), steps_per_epoch=2, verbose=0)
-        learned.append(
-            {
-                name
-                for name, net in nets.items()
-                if any(
-                    np.any(v != b)
-                    for v, b in zip(net.trainable_variables, before[name], strict=True)
-                )
-            }
-        )
+        after = {name: net.get_weights() for name, net in nets.items()}
+        learned.append({n for n in nets if any(map(np.any, _differences(after[n], before[n])))})
     assert learned == [{"coarse"}, {"fine"}, {"coarse", "fine"}]
 
 
-def _differ(variable: keras.Variable, values: np.ndarray) -> bool:
-    return bool(np.any(variable != values))
+def _differences(after: list[np.ndarray], before: list[np.ndarray]) -> list[np.ndarray]:
+    return [a != b for a, b in zip(after, before, strict=True)]
 
 
 def _small_run(repository: Path, output: Path) -> CoarseFineConfig:

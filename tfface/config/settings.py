@@ -156,8 +156,8 @@ class CoarseFineLossesConfig(Section):
     CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
     balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
     of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
-    photos each are half of a batch's mean: `depth`, the mean error of FineNet's heights on drawn
-    faces, pixels, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
+    photos each are half of a batch's mean: `slopes`, the mean error of FineNet's slopes on drawn
+    faces, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
     solution of photos where it was before.
     """
 
@@ -166,7 +166,7 @@ class CoarseFineLossesConfig(Section):
     shading: NotNegative = 1.0
     fidelity: NotNegative = 5e-3
     smoothness: NotNegative = 1e-3
-    depth: NotNegative = 4e-2
+    slopes: NotNegative = 0.1
     coarse: NotNegative = 2.0
 
 

@@ -99,7 +99,7 @@ def is_video(path: str | Path) -> bool:
 
 
 def _folder_files(folder: Path) -> list[Path]:
-    """The images and videos below a folder, sorted; pictures of reconstructions are left out."""
+    """The images and videos below a folder, sorted; those of reconstructions are left out."""
     extensions = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
     files = sorted(
         path
@@ -108,6 +108,7 @@ def _folder_files(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
         and not (path.parent / "reconstruction.json").is_file()
+        and not (path.name == "overlay.mp4" and any(path.parent.glob("frame*/reconstruction.json")))
     )
     if not files:
         raise PhotoError(f"{folder}: no images or videos in this folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ import numpy as np
 
 from tfface.data.photos import PhotoError
 
-DEFAULT_RATE = 25.0  # frames per second
+DEFAULT_RATE, HIGHEST_RATE = 25.0, 240.0  # frames per second
 
 
 def video_frames(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -47,13 +48,13 @@ def video_frames(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def frame_rate(path: str | Path) -> float:
-    """Frames per second that a video says it has; `DEFAULT_RATE` if it says none."""
+    """Frames per second that a video says it has; `DEFAULT_RATE` where that cannot be."""
     capture = cv2.VideoCapture(str(path))
     try:
         rate = float(capture.get(cv2.CAP_PROP_FPS))
     finally:
         capture.release()
-    return rate if 0 < rate < np.inf else DEFAULT_RATE
+    return rate if 1.0 <= rate <= HIGHEST_RATE else DEFAULT_RATE
 
 
 class VideoWriter:
@@ -69,15 +70,14 @@ class VideoWriter:
 
     def __init__(self, path: str | Path, rate: float) -> None:
         self.path, self.rate = Path(path), rate
-        folder = self.path.parent  # which appears with the file
-        self.temporary = folder.with_name(f".{folder.name}-{self.path.name}")
+        self.temporary = self.path.with_name(f".{self.path.name}.writing.mp4")
         self.writer: cv2.VideoWriter | None = None
         self.size = (0, 0)
 
     def write(self, frame: np.ndarray) -> None:
         """Adds a frame `(H, W, 3)` uint8 RGB; it gets the size of the first."""
         if self.writer is None:
-            self.temporary.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self.size = (frame.shape[1], frame.shape[0])
             codec = cv2.VideoWriter.fourcc(*"mp4v")
             self.writer = cv2.VideoWriter(str(self.temporary), codec, self.rate, self.size)
@@ -96,8 +96,10 @@ class VideoWriter:
         if self.writer is None:
             return
         self.writer.release()
-        if kind is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.temporary.replace(self.path)
-        else:
+        try:
+            if kind is None:
+                self.temporary.replace(self.path)
+        finally:
             self.temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.parent.rmdir()  # where nothing else is in it

@@ -17,9 +17,10 @@ Where the paper is silent, or something else is done here:
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
 - Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and whose
-  depth FineNet is to find as well; on photos, fidelity to CoarseNet's original
-  solution is measured as the error of drawn faces is. For the criterion alone leads CoarseNet away
-  from faces: light, reflectance and mask follow the surface, but are constants to its gradient.
+  slopes FineNet is to find as well: they have a random relief, lit like them. On photos fidelity to
+  CoarseNet's original solution is measured as the error of drawn faces is. For the criterion alone
+  leads CoarseNet away from faces: light, reflectance and mask follow the surface, but are constants
+  to its gradient.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from numpy.typing import ArrayLike
 
 from tfface.code import CodeLayout
 from tfface.config import CoarseFineConfig, CoarseFineLossesConfig, Config, DataConfig
+from tfface.data.relief import random_relief, shade_relief
 from tfface.data.training_data import training_batches, validation_batches
 from tfface.encoders.fine_net import FineNet
 from tfface.layers.face_decoder import FaceDecoder
@@ -44,6 +46,7 @@ from tfface.losses.shape_from_shading import (
     height_normals,
     shading_problem,
     shading_terms,
+    slopes,
     within,
 )
 from tfface.morphable.model import MorphableModel
@@ -123,7 +126,7 @@ class CoarseFine(FaceSystem):
             name="gram", shape=(size, size), initializer="zeros", trainable=False
         )
         self.track_terms(
-            ("geometry", "pose", "shading", "fidelity", "smoothness", "depth", "coarse")
+            ("geometry", "pose", "shading", "fidelity", "smoothness", "slopes", "coarse")
         )
 
     @classmethod
@@ -227,6 +230,7 @@ class CoarseFine(FaceSystem):
         images: tf.Tensor,
         original: tf.Tensor,
         drawn: tf.Tensor,
+        relief: tf.Tensor,
         solved: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """FineNet's criterion, eq. (14), and what holds CoarseNet (figure 7).
@@ -236,6 +240,7 @@ class CoarseFine(FaceSystem):
             original: `[B, R]` solutions: of drawn faces the true ones, of photos those of CoarseNet
                 before.
             drawn: `[B]`, 1 for drawn faces, 0 for photos.
+            relief: `[B, S, S, 1]` what drawn faces have beside their true solutions, pixels.
             solved: `[B, R]` what CoarseNet gives; it is not trained then. Without them it is, by
                 gradients that reach its last correction.
         """
@@ -246,10 +251,11 @@ class CoarseFine(FaceSystem):
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
         heights = self.fine_net(images, faces.height, skin)
         known = self.maps.see(net.parts(original), self.image_size)
+        relief, inside = tf.cast(relief, tf.float32), problem.mask * known.mask
         errors = self.solution_errors(solution, original)
         terms = {
             **shading_terms(problem, heights),
-            "depth": drawn * depth_error(heights, known.height, problem.skin * known.mask),
+            "slopes": drawn * slope_error(heights, known.height + relief, inside),
             "coarse": (1.0 - drawn) * tf.add_n(list(errors.values())),
         }
         terms = {name: getattr(weights, name) * term for name, term in terms.items()}
@@ -417,11 +423,25 @@ class CoarseFine(FaceSystem):
             self.morphable_model, self.decoder, config.training.batch_size,
             config.seed + _SOLVED_SEED,
         )  # fmt: skip
-        faces = faces.map(lambda images, targets: (images, self.true_solutions(targets["code"])))
+        seed = tf.constant(config.seed, tf.int64)
+        faces = faces.enumerate().map(
+            lambda step, batch: self._with_relief(batch, tf.stack([seed, step]))
+        )
         faces = faces.unbatch().take(
             min(config.data.synthetic.corpus or SOLVED_FACES, SOLVED_FACES)
         )
         return solved_batches(self.coarse_net, faces, config, folder, chief, first_step, changed)
+
+    def _with_relief(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Pictures of drawn faces with random relief, their true solutions, and the relief."""
+        images, targets = batch
+        truth = self.true_solutions(targets["code"])
+        faces = self.maps.see(self.coarse_net.parts(truth), self.image_size)
+        skin = self.maps.paint(tf.constant(self.compared[:, None]), faces)
+        relief = skin * random_relief(images.shape[0], self.image_size, seed)
+        light = CodeLayout(self.decoder.code_sizes).split(targets["code"])["illumination"]
+        images = shade_relief(images, faces.height, relief, skin, light)
+        return images, truth, tf.cast(relief, tf.float16)  # there are many
 
     def _joint_batches(
         self, config: CoarseFineConfig, folder: Path, chief: bool, first_step: int
@@ -429,7 +449,7 @@ class CoarseFine(FaceSystem):
         before = config.end_to_end.fine_epochs * config.training.steps_per_epoch
         changed = first_step > 0
         batches = self._solved_batches(config, folder, chief, before + first_step, changed)
-        wanted = ("original", "drawn")  # what CoarseNet solved is not what it will
+        wanted = ("original", "drawn", "relief")  # what CoarseNet solved is not what it will
         batches = batches.map(lambda images, targets: (images, {k: targets[k] for k in wanted}))
         return batches.prefetch(tf.data.AUTOTUNE)
 
@@ -484,18 +504,15 @@ class CoarseFine(FaceSystem):
         return cls(losses=CoarseFineLossesConfig(**config.pop("losses")), **decoders, **config)
 
 
-def depth_error(found: tf.Tensor, true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean distance `[B]` of heights `[B, S, S, 1]` where a mask is not 0, pixels.
+def slope_error(found: tf.Tensor, true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean distance `[B]` of the slopes of heights `[B, S, S, 1]`, weighted by a mask.
 
-    The mean difference is taken off: a distant camera does not tell how far away a face is.
+    Slopes, as FineNet, which sees no more than the neighbourhood of a pixel, cannot tell that a
+    face as a whole is too near or turned too far.
     """
-    total = tf.reduce_sum(mask, axis=[1, 2, 3], keepdims=True)
-    difference = found - true
-    offset = tf.math.divide_no_nan(
-        tf.reduce_sum(mask * difference, axis=[1, 2, 3], keepdims=True), total
-    )
-    distance = tf.reduce_sum(mask * tf.abs(difference - offset), axis=[1, 2, 3])
-    return tf.math.divide_no_nan(distance, total[:, 0, 0, 0])
+    apart = tf.add_n([tf.abs(f - t) for f, t in zip(slopes(found), slopes(true), strict=True)])
+    total = tf.reduce_sum(mask * apart, axis=[1, 2, 3])
+    return tf.math.divide_no_nan(total, tf.reduce_sum(mask, axis=[1, 2, 3]))
 
 
 def _idle(variables: Iterable[keras.Variable]) -> tf.Tensor:

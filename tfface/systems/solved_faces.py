@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfface.config import CoarseFineConfig, ConfigError
-from tfface.data.records import read_records
+from tfface.data.records import read_records, record_files
 from tfface.data.shuffling import shuffled_passes
 from tfface.data.training_data import joined
 from tfface.files import Arrays, kept
@@ -35,7 +37,8 @@ def solved_batches(
 
     Args:
         net: As it is when FineNet's training begins.
-        drawn: A finite set of pictures `[S, S, 3]` with their true solutions `[R]`.
+        drawn: A finite set of pictures `[S, S, 3]` with their true solutions `[R]` and the relief
+            `[S, S, 1]` that they have beside these.
         config: The run.
         folder: Of the run, which keeps the solutions.
         chief: Whether this process writes.
@@ -44,24 +47,26 @@ def solved_batches(
 
     Returns:
         A dataset of `(images [B, S, S, 3], targets)`, targets `solved` `[B, R]`, `original`
-        `[B, R]` and `drawn` `[B]`, which is 1 where `original` is the truth, and 0 where it is what
-        CoarseNet solved.
+        `[B, R]`, `relief` `[B, S, S, 1]`, and `drawn` `[B]`, which is 1 where `original` is the
+        truth, and 0 where it is what CoarseNet solved.
 
     Raises:
         ConfigError: they cannot be made any more, and are gone or those of other settings.
     """
-    faces = drawn.map(lambda image, truth: (_to_bytes(image), truth)).cache()
-    pictures = {"drawn": faces.map(lambda image, _: image)}
+    faces = drawn.map(lambda image, *known: (_to_bytes(image), *known)).cache()
+    pictures = {"drawn": faces.map(lambda image, *_: image)}
+    files: dict[str, int] = {}
     if config.end_to_end.records:
         photos = read_records(config.end_to_end.records, net.decoder.image_size)
         pictures["photos"] = photos.map(lambda photo: _to_bytes(photo["image"]))
+        files = {name: os.path.getsize(name) for name in record_files(config.end_to_end.records)}
     file = folder / "solutions.npz"
 
     def solve() -> Arrays:
         if changed:
             raise ConfigError(
-                f"output: expected {file} of this run, which CoarseNet has left since, got none "
-                "for these settings: start again, or from the last checkpoint before"
+                f"output: expected {file} of these settings, made before CoarseNet changed, got "
+                "none: start again, or from the last checkpoint before"
             )
         return {name: _solutions(net, images, name) for name, images in pictures.items()}
 
@@ -70,19 +75,24 @@ def solved_batches(
             "face_model": True,
             "model": True,
             "seed": True,
-            "end_to_end": {"records"},
+            "training": {"batch_size", "epochs", "steps_per_epoch"},
             "data": {"synthetic", "augmentation"},
         }
-    )
+    ) + json.dumps(files)
     solved = {
         name: tf.data.Dataset.from_tensor_slices(solutions)
         for name, solutions in kept(file, settings, chief, solve).items()
     }
     source = "photos" if "photos" in pictures else "drawn"
     unlabelled = tf.data.Dataset.zip(pictures[source], solved[source])
-    unlabelled = unlabelled.map(lambda image, solution: _example(image, solution, solution, 0.0))
+    none = tf.zeros(faces.element_spec[2].shape, tf.float16)
+    unlabelled = unlabelled.map(
+        lambda image, solution: _example(image, solution, solution, none, 0.0)
+    )
     labelled = tf.data.Dataset.zip(faces, solved["drawn"])
-    labelled = labelled.map(lambda face, solution: _example(face[0], solution, face[1], 1.0))
+    labelled = labelled.map(
+        lambda face, solution: _example(face[0], solution, face[1], face[2], 1.0)
+    )
     half = config.training.batch_size // 2
     counts = (config.training.batch_size - half, half)
     streams = [
@@ -95,8 +105,11 @@ def solved_batches(
     return joined(streams).prefetch(tf.data.AUTOTUNE)
 
 
-def _example(image: tf.Tensor, solved: tf.Tensor, original: tf.Tensor, drawn: float) -> Example:
-    return image, {"solved": solved, "original": original, "drawn": tf.constant(drawn)}
+def _example(
+    image: tf.Tensor, solved: tf.Tensor, original: tf.Tensor, relief: tf.Tensor, drawn: float
+) -> Example:
+    known = {"original": original, "relief": relief, "drawn": tf.constant(drawn)}
+    return image, {"solved": solved, **known}
 
 
 _to_bytes = partial(tf.image.convert_image_dtype, dtype=tf.uint8, saturate=True)

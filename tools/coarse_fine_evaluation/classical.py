@@ -23,7 +23,9 @@ def minimise(
         steps: Of the descent.
     """
     change = tf.Variable(tf.zeros_like(problem.heights))
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
+    # The gradient on a pixel of a mean over thousands is far below Adam's usual epsilon.
+    schedule = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    optimizer = keras.optimizers.Adam(schedule, epsilon=1e-12)
     optimizer.build([change])
 
     @tf.function

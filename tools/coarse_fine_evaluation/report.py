@@ -36,7 +36,7 @@ TITLES = {
     "true.coarse": "true face without wrinkles",
     "true.fine": "refined by FineNet",
     "true.classical": "refined by classical shape from shading",
-    "before": "CoarseNet alone, before",
+    "before": "before both nets were trained together",
     "after": "trained end to end",
 }
 
