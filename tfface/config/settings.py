@@ -156,9 +156,9 @@ class CoarseFineLossesConfig(Section):
     CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
     balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
     of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
-    photos each are half of a batch's mean: `slopes`, the mean error of FineNet's slopes on drawn
-    faces, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
-    solution of photos where it was before.
+    photos each are half of a batch's mean: `relief`, the mean error of the slopes of what FineNet
+    adds to drawn faces, and `coarse`, which times the error of `geometry` and `pose` holds
+    CoarseNet's solution of photos where it was before.
     """
 
     geometry: NotNegative = 0.02
@@ -166,7 +166,7 @@ class CoarseFineLossesConfig(Section):
     shading: NotNegative = 1.0
     fidelity: NotNegative = 5e-3
     smoothness: NotNegative = 1e-3
-    slopes: NotNegative = 0.1
+    relief: NotNegative = 0.1
     coarse: NotNegative = 2.0
 
 

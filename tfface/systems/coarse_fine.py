@@ -16,8 +16,8 @@ Where the paper is silent, or something else is done here:
   also sees colours and the slopes of the coarse surface.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
-- Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and whose
-  slopes FineNet is to find as well: they have a random relief, lit like them. On photos fidelity to
+- Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and have a
+  random relief, lit like them, whose slopes FineNet is to find as well. On photos fidelity to
   CoarseNet's original solution is measured as the error of drawn faces is. For the criterion alone
   leads CoarseNet away from faces: light, reflectance and mask follow the surface, but are constants
   to its gradient.
@@ -126,7 +126,7 @@ class CoarseFine(FaceSystem):
             name="gram", shape=(size, size), initializer="zeros", trainable=False
         )
         self.track_terms(
-            ("geometry", "pose", "shading", "fidelity", "smoothness", "slopes", "coarse")
+            ("geometry", "pose", "shading", "fidelity", "smoothness", "relief", "coarse")
         )
 
     @classmethod
@@ -250,12 +250,11 @@ class CoarseFine(FaceSystem):
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
         heights = self.fine_net(images, faces.height, skin)
-        known = self.maps.see(net.parts(original), self.image_size)
-        relief, inside = tf.cast(relief, tf.float32), problem.mask * known.mask
+        added, relief = heights - faces.height, tf.cast(relief, tf.float32)
         errors = self.solution_errors(solution, original)
         terms = {
             **shading_terms(problem, heights),
-            "slopes": drawn * slope_error(heights, known.height + relief, inside),
+            "relief": drawn * slope_error(added, relief, problem.mask),
             "coarse": (1.0 - drawn) * tf.add_n(list(errors.values())),
         }
         terms = {name: getattr(weights, name) * term for name, term in terms.items()}
@@ -507,8 +506,7 @@ class CoarseFine(FaceSystem):
 def slope_error(found: tf.Tensor, true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean distance `[B]` of the slopes of heights `[B, S, S, 1]`, weighted by a mask.
 
-    Slopes, as FineNet, which sees no more than the neighbourhood of a pixel, cannot tell that a
-    face as a whole is too near or turned too far.
+    Slopes, as a picture tells of heights by their slopes alone.
     """
     apart = tf.add_n([tf.abs(f - t) for f, t in zip(slopes(found), slopes(true), strict=True)])
     total = tf.reduce_sum(mask * apart, axis=[1, 2, 3])
