@@ -16,12 +16,13 @@ from tfface.encoders.fine_net import FineNet
 RANDOM = np.random.default_rng(0)
 
 
-def _inputs(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _inputs(height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     images = RANDOM.random((2, height, width, 3), np.float32)
     heights = 20.0 * RANDOM.random((2, height, width, 1), np.float32)
+    hints = 0.1 * RANDOM.standard_normal((2, height, width, 2), np.float32)
     mask = np.zeros((2, height, width, 1), np.float32)
     mask[:, 4:-4, 4:-4] = 1.0
-    return images, heights, mask
+    return images, heights, hints, mask
 
 
 def _trained(stages: str = "compact") -> FineNet:
@@ -38,41 +39,41 @@ def net() -> FineNet:
 
 @pytest.mark.parametrize(("stages", "channels"), [("compact", 114), ("vgg_face", 450)])
 def test_hypercolumns_have_the_channels_of_the_paper(stages: str, channels: int) -> None:
-    images, heights, _ = _inputs(16, 16)
-    assert FineNet(stages).hypercolumn(images, heights).shape == (2, 16, 16, channels)
+    images, heights, hints, _ = _inputs(16, 16)
+    assert FineNet(stages).hypercolumn(images, heights, hints).shape == (2, 16, 16, channels)
 
 
 def test_before_training_the_surface_stays() -> None:
-    images, heights, mask = _inputs(16, 16)
-    np.testing.assert_array_equal(FineNet()(images, heights, mask), heights)
+    images, heights, hints, mask = _inputs(16, 16)
+    np.testing.assert_array_equal(FineNet()(images, heights, hints, mask), heights)
 
 
 def test_only_the_mask_is_refined(net: FineNet) -> None:
-    images, heights, mask = _inputs(24, 24)
-    change = net(images, heights, mask) - heights
+    images, heights, hints, mask = _inputs(24, 24)
+    change = net(images, heights, hints, mask) - heights
     assert np.abs(change[mask == 0]).max() == 0
     assert np.abs(change[mask == 1]).min() > 0
 
 
 @pytest.mark.parametrize("size", [(20, 20), (40, 40), (23, 30)])
 def test_pictures_of_any_size(net: FineNet, size: tuple[int, int]) -> None:
-    images, heights, mask = _inputs(*size)
-    assert net(images, heights, mask).shape == (2, *size, 1)
+    images, heights, hints, mask = _inputs(*size)
+    assert net(images, heights, hints, mask).shape == (2, *size, 1)
 
 
 def test_a_part_of_a_picture_is_refined_alike(net: FineNet) -> None:
     """It is fully convolutional: what is far from the border does not know the picture's size."""
-    images, heights, mask = _inputs(80, 80)
+    images, heights, hints, mask = _inputs(80, 80)
     flat, everywhere = 0 * heights, 1 + 0 * mask  # heights count in sides of the picture
-    whole = net(images, flat, everywhere)
-    part = net(images[:, 8:72, 8:72], flat[:, 8:72, 8:72], everywhere[:, 8:72, 8:72])
+    whole = net(images, flat, hints, everywhere)
+    part = net(*(values[:, 8:72, 8:72] for values in (images, flat, hints, everywhere)))
     np.testing.assert_allclose(part[:, 24:40, 24:40], whole[:, 32:48, 32:48], atol=1e-3)
 
 
-def test_colours_and_slopes_both_count(net: FineNet) -> None:
-    images, heights, mask = _inputs(24, 24)
+def test_colours_slopes_and_hints_count(net: FineNet) -> None:
+    images, heights, hints, mask = _inputs(24, 24)
     with tf.GradientTape() as tape:
-        values = [tf.constant(images), tf.constant(heights)]
+        values = [tf.constant(images), tf.constant(heights), tf.constant(hints)]
         tape.watch(values)
         total = tf.reduce_sum(tf.square(net(*values, mask) - heights))
     for gradient in tape.gradient(total, values):
@@ -91,8 +92,8 @@ def test_heights_stay_exact_in_mixed_precision() -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
         net = _trained()
-        images, heights, mask = _inputs(16, 16)
-        refined = net(images, heights, 0 * mask)
+        images, heights, hints, mask = _inputs(16, 16)
+        refined = net(images, heights, hints, 0 * mask)
     finally:
         keras.config.set_dtype_policy("float32")
     assert refined.dtype == tf.float32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +17,8 @@ from tfface.losses.shape_from_shading import (
     shade,
     shading_problem,
     shading_terms,
+    slope_hints,
+    slopes,
 )
 
 SIZE, RADIUS = 48, 40.0
@@ -65,6 +69,33 @@ def test_light_and_albedo_are_recovered(random: np.random.Generator) -> None:
     problem = shading_problem(albedo * shading, SPHERE, EVERYWHERE, mean, modes)
     error = tf.abs(problem.albedo * shade(problem.light, SPHERE) - albedo * shading)
     assert np.mean(error * problem.mask) < 0.005
+
+
+def test_hints_are_the_least_change_that_explains_the_picture() -> None:
+    """Along the derivative of the shading by the slopes, which is taken numerically here."""
+    bumps = SPHERE + 0.02 * np.sin(X / 2)[None, ..., None]
+    problem = _problem(0.6 * EVERYWHERE, SPHERE)
+    problem = replace(problem, intensity=0.6 * shade(tf.constant(LIGHT), tf.constant(bumps)))
+    hints = slope_hints(problem).numpy()
+    true = np.concatenate([b - s for b, s in zip(slopes(bumps), slopes(SPHERE), strict=True)], -1)
+    step = 1e-6
+    right, down = (
+        (_plane_shading(SPHERE, step, 0.0) - _plane_shading(SPHERE, 0.0, 0.0)) / step,
+        (_plane_shading(SPHERE, 0.0, step) - _plane_shading(SPHERE, 0.0, 0.0)) / step,
+    )
+    derivative = np.concatenate([right, down], -1)
+    strength = np.sum(derivative**2, -1, keepdims=True)
+    least = np.sum(true * derivative, -1, keepdims=True) * derivative / (strength + 0.01)
+    np.testing.assert_allclose(hints[:, 2:-2, 2:-2], least[:, 2:-2, 2:-2], atol=2e-3)
+    assert np.abs(hints).max() > 5e-3
+    assert np.abs(slope_hints(replace(problem, mask=0 * EVERYWHERE))).max() == 0
+    flat = replace(problem, light=tf.constant([[0.8, 0.0, 0.0, 0.0]], tf.float64))
+    assert np.abs(slope_hints(flat)).max() == 0  # even light shows no slopes
+
+
+def _plane_shading(heights: np.ndarray, right: float, down: float) -> np.ndarray:
+    tilted = heights + (right * X + down * Y)[None, ..., None]
+    return shade(tf.constant(LIGHT), tf.constant(tilted)).numpy()
 
 
 def test_the_true_surface_has_no_shading_error(random: np.random.Generator) -> None:

@@ -33,16 +33,18 @@ Shape = tuple[int | None, ...]
 class FineNet(layers.Layer):
     """Refines height maps: what it returns differs from its input where the mask is not zero.
 
-    The stages see colours and the slopes of the coarse surface, grey value and height (in sides of
-    the picture) join the hypercolumn as they are: none of it depends on the size of the picture.
+    The stages see colours, the slopes of the coarse surface, and how the shading wants them to
+    change; grey value and height (in sides of the picture) join the hypercolumn as they are: none
+    of it depends on the size of the picture.
     What is regressed is a correction, in pixels; before training the surface comes out as it went
     in.
 
     Args:
         stages: `vgg_face` (450 channels) or `compact` (114, for CPUs).
 
-    Inputs: images `[B, H, W, 3]` in [0, 1], heights `[B, H, W, 1]` (towards the camera, pixels) and
-    mask `[B, H, W, 1]`. Output: heights `[B, H, W, 1]` float32.
+    Inputs: images `[B, H, W, 3]` in [0, 1], heights `[B, H, W, 1]` (towards the camera, pixels),
+    hints `[B, H, W, 2]` (changes of their slopes) and mask `[B, H, W, 1]`. Output: heights
+    `[B, H, W, 1]` float32.
 
     Raises:
         ValueError: the stages are unknown.
@@ -65,18 +67,22 @@ class FineNet(layers.Layer):
         self.regressor.build((None, None, None, _HIDDEN))
         self.built = True
 
-    def call(self, images: tf.Tensor, heights: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        columns = self.hypercolumn(images, heights)
+    def call(
+        self, images: tf.Tensor, heights: tf.Tensor, hints: tf.Tensor, mask: tf.Tensor
+    ) -> tf.Tensor:
+        columns = self.hypercolumn(images, heights, hints)
         return heights + mask * tf.cast(self.regressor(self.hidden(columns)), tf.float32)
 
-    def hypercolumn(self, images: tf.Tensor, heights: tf.Tensor) -> tf.Tensor:
+    def hypercolumn(self, images: tf.Tensor, heights: tf.Tensor, hints: tf.Tensor) -> tf.Tensor:
         """The features of each pixel, `[B, H, W, C]`."""
         size = tf.shape(images)[1:3]
         rows, columns = tf.unstack(-size % _MULTIPLE)
         padding = [[0, 0], [0, rows], [0, columns], [0, 0]]
-        images, heights = (tf.pad(tensor, padding, "SYMMETRIC") for tensor in (images, heights))
+        images, heights, hints = (
+            tf.pad(tensor, padding, "SYMMETRIC") for tensor in (images, heights, hints)
+        )
         slopes = tf.clip_by_value(tf.concat(tf.image.image_gradients(heights), -1), -_STEEP, _STEEP)
-        maps = self.columns([images, slopes])
+        maps = self.columns([images, tf.concat([slopes, hints], axis=-1)])
         intensity = grey(images)
         relative = heights / tf.cast(size[1], heights.dtype)
         raw = [tf.cast(tensor, maps.dtype) for tensor in (intensity, relative)]
@@ -98,9 +104,9 @@ class FineNet(layers.Layer):
 
 
 def _columns(name: str) -> keras.Model:
-    """Images `[B, H, W, 3]` and slopes `[B, H, W, 2]` -> the maps of all stages, side by side."""
+    """Images `[B, H, W, 3]`, slopes and hints `[B, H, W, 4]` -> the maps of all stages, joined."""
     images = keras.Input((None, None, 3), name="images")
-    slopes = keras.Input((None, None, 2), name="slopes")
+    slopes = keras.Input((None, None, 4), name="slopes")
     (width, count), *deeper = STAGES[name]
     first = convolution(subtract_mean(images, MEAN_RGB), width, 3, "conv1_1", activation=None)
     relief = layers.Conv2D(width, 3, padding="same", use_bias=False, name="relief1_1")(slopes)

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 _RIDGE = 1e-4  # of the mean diagonal: light and albedo stay finite where too little tells of them
 _NOTHING = 1e-6  # added to that: zero where nothing is seen
+# Of hints: the least albedo, and squared change of shading by slopes; the largest change of slope.
+_DARKEST, _FAINT, _CHANGE = 0.05, 0.01, 1.0
 _STEEPEST = 3.0  # slope beyond which a pixel shows an outline rather than a surface
 
 
@@ -73,6 +75,24 @@ def shading_terms(problem: ShadingProblem, refined: tf.Tensor) -> dict[str, tf.T
         "fidelity": _mean(tf.square(refined - problem.heights), problem.skin),
         "smoothness": _mean(tf.abs(laplacian(refined)), problem.mask),
     }
+
+
+def slope_hints(problem: ShadingProblem) -> tf.Tensor:
+    """The least change `[B, S, S, 2]` of coarse slopes, right and down, that explains a picture.
+
+    To first order, and each pixel by itself: half of what an algorithm makes surfaces of, without
+    the other half, that slopes are those of one surface. Zero where shading tells nothing.
+    """
+    basis = harmonics(problem.heights)
+    normals, light = basis[..., 1:], problem.light[:, None, None, 1:]
+    shading = tf.einsum("bhwk,bk->bhw", basis, problem.light)[..., None]
+    missing = problem.intensity / tf.maximum(problem.albedo, _DARKEST) - shading
+    # The derivative of the shading by the slopes; n_z is one over the length of (-z_x, z_y, 1).
+    along = tf.reduce_sum(normals * light, axis=-1, keepdims=True)
+    across = (light - along * normals)[..., :2] * normals[..., 2:] * [-1.0, 1.0]
+    strength = tf.reduce_sum(tf.square(across), axis=-1, keepdims=True)
+    change = missing * across / (strength + _FAINT)
+    return tf.stop_gradient(problem.mask * tf.clip_by_value(change, -_CHANGE, _CHANGE))
 
 
 def shade(light: tf.Tensor, heights: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,8 @@ Where the paper is silent, or something else is done here:
 - In end-to-end training gradients reach the correction of CoarseNet's last pass as though it were
   the solution; its batch normalisation keeps its statistics; the passes before are constants.
 - FineNet gives a correction, by two 1x1 convolutions with a ReLU between; its first convolution
-  also sees colours and the slopes of the coarse surface.
+  also sees colours, the slopes of the coarse surface, and what light and albedo, eq. (11) and (12),
+  say of them: which side the light comes from is nothing that a pixel's neighbourhood shows.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
 - Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and have a
@@ -46,6 +47,7 @@ from tfface.losses.shape_from_shading import (
     height_normals,
     shading_problem,
     shading_terms,
+    slope_hints,
     slopes,
     within,
 )
@@ -122,6 +124,13 @@ class CoarseFine(FaceSystem):
         images = keras.Input((self.image_size, self.image_size, 3), name="images")
         self.encoder = keras.Model(images, self.coarse_net(images), name="encoder")
         size = self.coarse_net.representation.size - POSE
+        # Of the vertices: whether they are skin, the grey mean albedo, and its modes.
+        self.skin = self.add_weight(
+            name="skin",
+            shape=(len(self.compared), 2 + min(ALBEDO_MODES, decoder.code_sizes["albedo"])),
+            initializer="zeros",
+            trainable=False,
+        )
         self.gram = self.add_weight(
             name="gram", shape=(size, size), initializer="zeros", trainable=False
         )
@@ -150,6 +159,9 @@ class CoarseFine(FaceSystem):
         system.morphable_model, system.face_model_name = model, model.name
         basis = np.concatenate([model.identity, model.expression], axis=-1)
         system.gram.assign(gram_matrix(basis, system.compared))
+        modes = [model.albedo[..., i] for i in range(system.skin.shape[1] - 2)]
+        tints = [grey(tf.constant(tint, tf.float32)) for tint in (model.albedo_mean, *modes)]
+        system.skin.assign(tf.concat([system.compared[:, None], *tints], axis=-1))
         return system
 
     @property
@@ -249,7 +261,7 @@ class CoarseFine(FaceSystem):
         faces = self.maps.see(net.parts(solution), self.image_size)
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
-        heights = self.fine_net(images, faces.height, skin)
+        heights = self.fine_net(images, faces.height, slope_hints(problem), skin)
         added, relief = heights - faces.height, tf.cast(relief, tf.float32)
         errors = self.solution_errors(solution, original)
         terms = {
@@ -273,12 +285,7 @@ class CoarseFine(FaceSystem):
     def paint_skin(self, faces: PicturedFaces) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Maps `[B, S, S, C]`: where skin is, in [0, 1], and its mean albedo and the modes of
         that, in grey values."""
-        model = self.decoder.face_model
-        modes = tf.cast(tf.convert_to_tensor(model.albedo_basis), tf.float32)
-        modes = tf.reshape(modes, [len(self.compared), 3, -1])[..., :ALBEDO_MODES]
-        tints = [tf.convert_to_tensor(model.albedo_mean), *tf.unstack(modes, axis=-1)]
-        values = tf.concat([self.compared[:, None], *map(grey, tints)], axis=-1)
-        painted = self.maps.paint(values, faces)
+        painted = self.maps.paint(tf.convert_to_tensor(self.skin), faces)
         return painted[..., :1], painted[..., 1:2], painted[..., 2:]
 
     def detail(self, images: tf.Tensor, code: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -296,8 +303,10 @@ class CoarseFine(FaceSystem):
         """
         images = tf.convert_to_tensor(images, tf.float32)
         faces = self.maps.see(self.layout.split(code), images.shape[1])
-        skin = self.maps.paint(tf.constant(self.compared[:, None]), faces)
-        coarse, heights = faces.height, self.fine_net(images, faces.height, skin)
+        skin, *albedo = self.paint_skin(faces)
+        problem = shading_problem(grey(images), faces.height, skin, *albedo)
+        coarse = faces.height
+        heights = self.fine_net(images, coarse, slope_hints(problem), skin)
         inside = within(faces.mask)  # at an outline differences tell nothing of normals
         return {
             "coarse": coarse,
