@@ -143,18 +143,20 @@ def _drawn_faces(
         if settings.corpus is None:
             return faces
         count = settings.corpus
-        faces = faces.take(count).map(lambda image, targets: (_to_bytes(image), targets)).cache()
+        faces = faces.take(count).map(lambda image, targets: (to_bytes(image), targets)).cache()
     persons = faces.batch(frames, drop_remainder=True)
     persons = shuffled_passes(persons, min(count, _SHUFFLE_BUFFER) // frames, seed)
     faces = persons.skip(first // frames).unbatch()
-    return faces.map(lambda image, targets: (_to_floats(image), targets))
+    return faces.map(lambda image, targets: (to_floats(image), targets))
 
 
-def _to_bytes(image: tf.Tensor) -> tf.Tensor:
+def to_bytes(image: tf.Tensor) -> tf.Tensor:
+    """Pictures in [0, 1] as uint8, of which a cache holds four times as many."""
     return tf.image.convert_image_dtype(image, tf.uint8, saturate=True)
 
 
-def _to_floats(image: tf.Tensor) -> tf.Tensor:
+def to_floats(image: tf.Tensor) -> tf.Tensor:
+    """The inverse of `to_bytes`."""
     return tf.image.convert_image_dtype(image, tf.float32)
 
 

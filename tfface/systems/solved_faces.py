@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from tqdm import tqdm
 from tfface.config import CoarseFineConfig, ConfigError
 from tfface.data.records import read_records, record_files
 from tfface.data.shuffling import shuffled_passes
-from tfface.data.training_data import joined
+from tfface.data.training_data import joined, to_bytes, to_floats
 from tfface.files import Arrays, kept
 from tfface.systems.coarse_net import CoarseNet
 
@@ -53,12 +52,12 @@ def solved_batches(
     Raises:
         ConfigError: they cannot be made any more, and are gone or those of other settings.
     """
-    faces = drawn.map(lambda image, *known: (_to_bytes(image), *known)).cache()
+    faces = drawn.map(lambda image, *known: (to_bytes(image), *known)).cache()
     pictures = {"drawn": faces.map(lambda image, *_: image)}
     files: dict[str, int] = {}
     if config.end_to_end.records:
         photos = read_records(config.end_to_end.records, net.decoder.image_size)
-        pictures["photos"] = photos.map(lambda photo: _to_bytes(photo["image"]))
+        pictures["photos"] = photos.map(lambda photo: to_bytes(photo["image"]))
         files = {name: os.path.getsize(name) for name in record_files(config.end_to_end.records)}
     file = folder / "solutions.npz"
 
@@ -99,7 +98,10 @@ def solved_batches(
         shuffled_passes(examples, _SHUFFLE_BUFFER, config.seed + number)
         .skip(first_step * count)
         .batch(count, drop_remainder=True)
-        .map(_to_floats, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(
+            lambda images, targets: (to_floats(images), targets),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         for number, (examples, count) in enumerate(zip((unlabelled, labelled), counts, strict=True))
     ]
     return joined(streams).prefetch(tf.data.AUTOTUNE)
@@ -112,19 +114,12 @@ def _example(
     return image, {"solved": solved, **known}
 
 
-_to_bytes = partial(tf.image.convert_image_dtype, dtype=tf.uint8, saturate=True)
-
-
-def _to_floats(images: tf.Tensor, targets: dict[str, tf.Tensor]) -> Example:
-    return tf.image.convert_image_dtype(images, tf.float32), targets
-
-
 def _solutions(net: CoarseNet, pictures: tf.data.Dataset, name: str) -> np.ndarray:
     """`(M, R)` of pictures, by all passes."""
 
     @tf.function
     def solve(images: tf.Tensor) -> tf.Tensor:
-        return net.iterate(tf.image.convert_image_dtype(images, tf.float32))[:, -1]
+        return net.iterate(to_floats(images))[:, -1]
 
     batches = tqdm(pictures.batch(_BATCH), f"CoarseNet on {name}", unit="batch")
     return np.concatenate([solve(batch).numpy() for batch in batches])

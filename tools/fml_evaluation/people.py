@@ -75,9 +75,7 @@ def draw_people(
         shown = painter.maps(codes)["mask"][..., 0] > 0.5
         # One after another, so that hair and background of a person's pictures are one.
         images = [
-            painter(codes[i::frames], seeds[1])["image"]
-            if light_only
-            else painter(codes[i::frames], seeds[1] + i)["image"]
+            painter(codes[i::frames], seeds[1] if light_only else seeds[1] + i)["image"]
             for i in range(frames)
         ]
         pictures = np.round(255 * np.clip(np.stack(images, axis=1), 0, 1)).astype(np.uint8)
