@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tfface.config import Config, ConfigError, InverseFaceNetConfig, load_config
+from tfface.config import (
+    CoarseFineConfig,
+    Config,
+    ConfigError,
+    InverseFaceNetConfig,
+    load_config,
+)
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 MINIMAL = "system: mofa\noutput: runs/test\n"
@@ -78,6 +84,17 @@ def test_rounds_of_bootstrapping_want_photos(file: Path) -> None:
 
 def test_a_later_override_wins(file: Path) -> None:
     assert load_config(file, ["seed=3", "seed=4"]).seed == 4
+
+
+def test_a_section_merged_into_another_is_changed_alone(repository: Path) -> None:
+    """`<<` shares what it brings, also further down."""
+    config = load_config(repository / "configs/coarse_fine.yaml", ["data.synthetic.yaw.low=-1.0"])
+    assert isinstance(config, CoarseFineConfig)
+    first, second = config.data, config.drawn_for_fine_net
+    assert (first.synthetic.yaw.low, second.synthetic.yaw.low) == (-1.0, -65.0)
+    assert first.synthetic.expression == second.synthetic.expression
+    assert (first.augmentation.blur, second.augmentation.blur) == (1.5, 0.8)
+    assert first.augmentation.colour == second.augmentation.colour
 
 
 def test_written_yaml_loads_again(file: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +25,10 @@ from typing import TYPE_CHECKING
 from tfface.command_line import fail, load_tensorflow_quietly, whole_number
 
 if TYPE_CHECKING:
+    from fml_evaluation.comparisons import Source
     from fml_evaluation.trainings import Trainings
 
-PAPER = {1: (1.92, 1.82), 2: (1.82, 1.76), 4: (1.76, 1.74)}
-MODES = (0, 5, 10, 20, 40, 80)
+Tables = dict[str, dict[str, dict[str, float]]]
 FILM, SHOWN = 24, 6  # frames, and those of film.png
 
 
@@ -82,13 +83,15 @@ def main() -> int:
     except OSError as error:
         return fail("reproduce_fml", error)
     load_tensorflow_quietly()
+    from fml_evaluation.comparisons import Source
     from fml_evaluation.trainings import Trainings
     from tfface.exported_model import ModelError
     from tfface.training.run import USER_ERRORS
 
     try:
         runs = Trainings(options.output / "runs", size.config, size.overrides, options.seed)
-        results = measure(runs, size, options.seed, options.output)
+        source = Source.of(runs.config("unused"), size.people, options.seed)
+        results = measure(runs, source, size.vectors, options.output)
         text = json.dumps(results, indent=1)
         (options.output / "results.json").write_text(text + "\n")
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
@@ -99,93 +102,53 @@ def main() -> int:
     return 0
 
 
-def measure(
-    runs: Trainings, size: Size, seed: int, output: Path
-) -> dict[str, dict[str, dict[str, float]]]:
+def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Path) -> Tables:
     """Trains and measures everything; prints the tables and writes the pictures."""
-    import numpy as np
-
-    import tfface.reconstruct
-    from fml_evaluation import measures, report
-    from fml_evaluation.people import SEED, draw_film, draw_people
+    from fml_evaluation import comparisons, report
     from fml_evaluation.trainings import FRAMES
-    from tfface.data.video import video_frames
     from tfface.exported_model import ExportedModel
-    from tfface.layers.face_decoder import FaceDecoder
     from tfface.morphable.load import load_face_model
     from tfface.training.run import export_face_model
 
-    config = runs.config("unused")
-    truth = load_face_model("default", config.face_model.detail)
-    decoder = FaceDecoder.of_model(truth, config.model.image_size, config.model.focal_length)
-    settings = config.data.synthetic
-    folders = {frames: runs.with_frames(frames) for frames in FRAMES}
-    models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
-    whole, main_run = models[FRAMES[-1]], folders[FRAMES[-1]]
-    results: dict[str, dict[str, dict[str, float]]] = {}
+    results: Tables = {}
 
-    def tell(name: str, corner: str, rows: dict[str, dict[str, float]]) -> None:
+    def tell(name: str, corner: str, rows: comparisons.Rows) -> None:
         results[name] = rows
         print(report.table(corner, rows) + "\n", flush=True)
 
-    people = draw_people(truth, decoder, settings, size.people, 2, seed)
-    rows = {}
-    for frames, model in models.items():
-        errors = [measures.geometric_errors(model, people, shown) for shown in (1, 2)]
-        rows[f"{frames}"] = {
-            "one frame, mm": float(errors[0].mean()),
-            "two frames, mm": float(errors[1].mean()),
-            "two better than one, share of people": float(np.mean(errors[1] < errors[0])),
-            "paper, one": PAPER[frames][0],
-            "paper, two": PAPER[frames][1],
-        }
-    tell("geometry", "frames in training", rows)
-
-    crops, rows = people.pictures[:, 0], {}
-    for vectors in size.vectors:
-        model = ExportedModel(runs.with_vectors(vectors) / "export")
-        error = measures.photometric_errors(model, crops)
-        rows[str(vectors)] = {"photometric error, RGB distance": float(np.nanmean(error))}
-    error = measures.photometric_errors(whole, crops)
-    full = f"{config.model.identity} (all)"
-    rows[full] = {"photometric error, RGB distance": float(np.nanmean(error))}
+    folders = {frames: runs.with_frames(frames) for frames in FRAMES}
+    models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
+    whole, main_run = models[FRAMES[-1]], folders[FRAMES[-1]]
+    people = source.people()
+    tell("geometry", "frames in training", comparisons.compare_frames(models, people))
+    rows = comparisons.compare_vectors(runs, vectors, whole, people.pictures[:, 0])
     tell("vectors", "learned vectors", rows)
-
-    lit = draw_people(truth, decoder, settings, size.people, 2, seed, light_only=True)
-    found = measures.light_differences(whole, lit)
-    tell("light", "RGB distance of", {"one person under two lights": found})
-    report.draw_lights(whole, lit.pictures[:4], output / "lights.png")
+    rows = comparisons.compare_lights(source, whole, output / "lights.png")
+    tell("light", "RGB distance of", rows)
 
     file = output / "face_model.npz"
-    export_face_model(main_run, file, persons=4 * size.people)
+    export_face_model(main_run, file, persons=4 * source.count)
     learned = load_face_model(str(file))
     report.draw_modes(learned, output / "modes.png")
-    most = min(learned.identity.shape[-1], truth.identity.shape[-1])
-    counts = [count for count in MODES if count <= most]
-    random = np.random.default_rng(SEED + seed)
-    identities = random.standard_normal((size.people, truth.identity.shape[-1]))
-    spaces = measures.explained_identities(
-        learned, truth, whole.compared > 0.5, identities, counts, config.model.nodes, seed
-    )
-    columns = zip(*spaces.values(), strict=True)
-    tell(
-        "identities",
-        "modes; left of held-out identities, mm",
-        {
-            str(n): dict(zip(spaces, values, strict=True))
-            for n, values in zip(counts, columns, strict=True)
-        },
-    )
-    report.plot_spaces(spaces, counts, output / "spaces.png")
+    rows = comparisons.compare_spaces(source, learned, whole.compared, output / "spaces.png")
+    tell("identities", "modes; left of held-out identities, mm", rows)
+    reconstruct_film(source, main_run / "export", output)
+    return results
 
-    clip = output / "film.mp4"
-    draw_film(truth, settings, FILM, seed, clip)
-    place = output / "reconstructed"
-    arguments = [str(clip), "--model", str(main_run / "export"), "--output", str(place)]
+
+def reconstruct_film(source: Source, export: Path, output: Path) -> None:
+    """A film of a drawn person through `tfface.reconstruct`; film.png shows its overlay."""
+    import tfface.reconstruct
+    from fml_evaluation import report
+    from fml_evaluation.people import draw_film
+    from tfface.data.video import video_frames
+
+    clip, place = output / "film.mp4", output / "reconstructed"
+    draw_film(source.model, source.config.data.synthetic, FILM, source.seed, clip)
+    arguments = [str(clip), "--model", str(export), "--output", str(place)]
     if tfface.reconstruct.main(arguments) == 0:
         frames = (frame for _, frame in video_frames(place / "film" / "overlay.mp4"))
         report.draw_film(frames, SHOWN, output / "film.png")
-    return results
 
 
 if __name__ == "__main__":

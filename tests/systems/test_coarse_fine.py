@@ -15,6 +15,7 @@ from tfface.config import CoarseFineConfig, ConfigError, SyntheticConfig, load_c
 from tfface.data.code_samplers import FaceSampler
 from tfface.data.relief import random_relief
 from tfface.data.synthetic import synthetic_faces
+from tfface.losses.shape_from_shading import ShadingProblem
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.cameras import rotate
 from tfface.rendering.rotations import rotation_matrix
@@ -23,7 +24,7 @@ from tfface.systems.coarse_fine import CoarseFine, slope_error
 from tfface.systems.coarse_net import POSE, FirstPass
 
 SIZE = 64
-NO_RELIEF = tf.zeros([4, SIZE, SIZE, 1])
+NOT_KNOWN = tf.zeros([4, SIZE, SIZE, 1])
 pytestmark = pytest.mark.slow
 
 
@@ -193,7 +194,7 @@ def test_a_step_against_a_depth_gradient_lowers_the_error(system, drawn) -> None
     assert after < before
 
 
-@pytest.mark.parametrize("term", ["relief", "shading"])
+@pytest.mark.parametrize("term", ["slopes", "shading"])
 def test_a_step_against_fine_nets_gradient_lowers_the_error(system, drawn, term) -> None:
     copy = CoarseFine.from_config({**system.get_config(), "passes": 1})
     copy.set_weights(system.get_weights())
@@ -220,7 +221,8 @@ def _joint(
     system: CoarseFine, drawn: tuple[np.ndarray, dict[str, np.ndarray]], term: str
 ) -> tf.Tensor:
     original = system.true_solutions(drawn[1]["code"])
-    return system.fine_terms(drawn[0], original, tf.ones([4]), NO_RELIEF)[term]
+    surface = system.maps.see(system.coarse_net.parts(original), SIZE).height
+    return system.fine_terms(drawn[0], original, tf.ones([4]), surface)[term]
 
 
 def _gradients(
@@ -253,10 +255,10 @@ def test_fidelity_holds_the_original_solution(system, drawn) -> None:
     """Of photos: what all passes give, by the terms that measure the errors of drawn faces."""
     images, weight = drawn[0], system.losses_config.coarse
     original = system.coarse_net.iterate(images)[:, -1]
-    here = system.fine_terms(images, original, tf.zeros([4]), NO_RELIEF)
+    here = system.fine_terms(images, original, tf.zeros([4]), NOT_KNOWN)
     assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
-    assert float(here["pose"]) == float(here["geometry"]) == float(here["relief"]) == 0.0
-    away = system.fine_terms(images, original + 0.1, tf.zeros([4]), NO_RELIEF)
+    assert float(here["pose"]) == float(here["geometry"]) == float(here["slopes"]) == 0.0
+    away = system.fine_terms(images, original + 0.1, tf.zeros([4]), NOT_KNOWN)
     moved = sum(map(float, system.supervised_terms(original, original + 0.1).values()))
     assert float(away["coarse"]) == pytest.approx(weight * moved, rel=1e-2)
 
@@ -265,43 +267,62 @@ def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
     """Their half of a batch: the same terms, whichever faces are the others."""
     images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
     found = system.coarse_net.iterate(images)[:, -1]
-    terms = system.fine_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]), NO_RELIEF)
+    terms = system.fine_terms(images, truth, tf.constant([0.0, 1.0, 1.0, 0.0]), NOT_KNOWN)
     errors = system.solution_errors(found, truth)
     for name, error in errors.items():
         expected = tf.reduce_sum(error[1:3]) / 4
         assert float(terms[name]) == pytest.approx(float(expected), rel=2e-2), name
     held = system.losses_config.coarse * sum(float(e[0] + e[3]) for e in errors.values()) / 4
     assert float(terms["coarse"]) == pytest.approx(held, rel=2e-2)
-    assert float(terms["relief"]) > 0
 
 
 def test_slope_error_does_not_know_how_far_away_a_face_is() -> None:
-    true = np.random.default_rng(2).normal(size=(2, 6, 6, 1)).astype(np.float32)
-    mask = np.zeros((2, 6, 6, 1), np.float32)
-    mask[:, 1:5, 1:5] = 1.0
-    np.testing.assert_allclose(slope_error(true + 7.0, true, mask), 0.0, atol=1e-5)
-    tilted = true + 0.3 * np.arange(6, dtype=np.float32)[:, None]
-    np.testing.assert_allclose(slope_error(tilted, true, mask), 0.3, rtol=1e-5)
-    np.testing.assert_array_equal(slope_error(tilted, true, 0.0 * mask), [0.0, 0.0])
+    true = np.random.default_rng(2).uniform(5.0, 5.5, (2, 8, 8, 1)).astype(np.float32)
+    mask = np.zeros_like(true)
+    mask[:, 2:6, 2:6] = 1.0
+    problem = _problem(true, mask)
+    np.testing.assert_allclose(slope_error(true + 7.0, true, problem), 0.0, atol=1e-5)
+    tilted = true + 0.3 * np.arange(8, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(slope_error(tilted, true, problem), 0.3**2, rtol=1e-4)
+    for unknown in (slope_error(tilted, 0.0 * true, problem), _nowhere(tilted, true)):
+        np.testing.assert_array_equal(unknown, [0.0, 0.0])
 
 
-def test_relief_is_what_fine_net_is_to_add(system, drawn) -> None:
-    """Whatever the coarse surface is: once it has been added there is no error."""
+def _nowhere(found: np.ndarray, true: np.ndarray) -> tf.Tensor:
+    return slope_error(found, true, _problem(true, 0.0 * true))
+
+
+def _problem(heights: np.ndarray, mask: np.ndarray) -> ShadingProblem:
+    return ShadingProblem(mask, heights, mask, mask, tf.zeros([len(mask), 4]), mask)
+
+
+def test_slope_error_asks_nothing_at_an_outline() -> None:
+    """Where the nose of the truth ends a pixel further, for instance."""
+    true, coarse = np.full((2, 1, 8, 8, 1), 5.0, np.float32)
+    true[:, :, 4:] += 20.0
+    coarse[:, :, 5:] += 20.0
+    problem = _problem(coarse, np.ones_like(true))
+    np.testing.assert_array_equal(slope_error(coarse, true, problem), [0.0])
+    tilted = coarse + 0.1 * np.arange(8, dtype=np.float32)[:, None]
+    assert float(slope_error(tilted, true, problem)[0]) == pytest.approx(0.1**2, rel=0.3)
+
+
+def test_the_slopes_of_drawn_faces_are_those_of_the_truth(system, drawn) -> None:
+    """Whatever the coarse surface is: where FineNet gives the true one there is no error."""
     original, flags = system.true_solutions(drawn[1]["code"]), tf.ones([4])
-    relief = random_relief(4, SIZE, tf.constant([1, 2], tf.int64))
-    found = {}
+    faces = system.maps.see(system.coarse_net.parts(original), SIZE)
+    relief = faces.mask * random_relief(4, SIZE, tf.constant([1, 2], tf.int64))
+    surface = faces.height + relief
     for solved in (original, original + 0.05):
-        heights = system.maps.see(system.coarse_net.parts(solved), SIZE).height
-        for name, given in (("none", 0.0 * relief), ("all", relief)):
+        coarse = system.maps.see(system.coarse_net.parts(solved), SIZE).height
+        for given, least, most in ((coarse, 1e-3, np.inf), (surface, 0.0, 1e-6)):
             call = system.fine_net.call
-            system.fine_net.call = lambda *_, h=heights + given: h
+            system.fine_net.call = lambda *_, h=given: h
             try:
-                terms = system.fine_terms(drawn[0], original, flags, relief, solved=solved)
+                terms = system.fine_terms(drawn[0], original, flags, surface, solved=solved)
             finally:
                 system.fine_net.call = call
-            found[name] = float(terms["relief"])
-        assert found["all"] == pytest.approx(0.0, abs=1e-5)
-        assert found["none"] > 1e-3
+            assert least <= float(terms["slopes"]) <= most
 
 
 def test_states_lie_between_the_truth_and_another_face(system: CoarseFine) -> None:

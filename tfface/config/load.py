@@ -61,8 +61,11 @@ _Loader.add_implicit_resolver(
 
 
 def _unique_keys(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """A mapping; YAML forbids a key that is there twice, PyYAML takes the last."""
-    keys = [loader.construct_object(key) for key, _ in node.value]
+    """A mapping; YAML forbids a key that is there twice, PyYAML takes the last.
+
+    But keys may be there again that `<<` brings.
+    """
+    keys = [loader.construct_object(key) for key, _ in node.value if key.value != "<<"]
     twice = [key for number, key in enumerate(keys) if key in keys[:number]]
     if twice:
         raise yaml.MarkedYAMLError(
@@ -91,10 +94,12 @@ def _parse_override(override: str) -> tuple[list[str], Any]:
 
 def _insert(tree: dict[str, Any], key: Sequence[str], value: Any) -> None:
     for depth, part in enumerate(key[:-1]):
-        tree = tree.setdefault(part, {})
-        if not isinstance(tree, dict):
+        below = tree.get(part, {})
+        if not isinstance(below, dict):
             parent = ".".join(key[: depth + 1])
-            raise ConfigError(f"command line: {parent}: expected a section, got {_describe(tree)}")
+            raise ConfigError(f"command line: {parent}: expected a section, got {_describe(below)}")
+        tree[part] = dict(below)  # its own, where `<<` made it another's too
+        tree = tree[part]
     tree[key[-1]] = value
 
 

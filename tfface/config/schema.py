@@ -117,6 +117,13 @@ class CoarseFineConfig(Config):
     losses: CoarseFineLossesConfig = CoarseFineLossesConfig()
     end_to_end: EndToEndConfig = EndToEndConfig()
 
+    @property
+    def drawn_for_fine_net(self) -> DataConfig:
+        """`data`, with what `end_to_end` has of its own."""
+        second = self.end_to_end
+        own = {"synthetic": second.synthetic, "augmentation": second.augmentation}
+        return self.data.model_copy(update={k: v for k, v in own.items() if v is not None})
+
     @pydantic.field_validator("training")
     @classmethod
     def _faces_have_others(cls, training: TrainingConfig) -> TrainingConfig:

@@ -156,9 +156,9 @@ class CoarseFineLossesConfig(Section):
     CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
     balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
     of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
-    photos each are half of a batch's mean: `relief`, the mean error of the slopes of what FineNet
-    adds to drawn faces, and `coarse`, which times the error of `geometry` and `pose` holds
-    CoarseNet's solution of photos where it was before.
+    photos each are half of a batch's mean: `slopes`, the mean squared error of the slopes of drawn
+    faces' surfaces, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
+    solution of photos where it was before.
     """
 
     geometry: NotNegative = 0.02
@@ -166,7 +166,7 @@ class CoarseFineLossesConfig(Section):
     shading: NotNegative = 1.0
     fidelity: NotNegative = 5e-3
     smoothness: NotNegative = 1e-3
-    relief: NotNegative = 0.1
+    slopes: NotNegative = 1.0
     coarse: NotNegative = 2.0
 
 
@@ -385,10 +385,13 @@ class EndToEndConfig(Section):
     `fine_epochs` of FineNet alone, on what CoarseNet found, then `epochs` of both together: on the
     photos of `records`, whose labels are not used, and, half of each batch, on drawn faces. FineNet
     learns from `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that.
-    Without records drawn faces stand for photos.
+    Without records drawn faces stand for photos. Drawn faces are of `synthetic` and `augmentation`,
+    without them of those of `data`.
     """
 
     records: list[str] = Field(default_factory=list)
+    synthetic: SyntheticConfig | None = None
+    augmentation: AugmentationConfig | None = None
     fine_epochs: Annotated[int, Field(ge=0)] = 0
     epochs: Annotated[int, Field(ge=0)] = 0
     learning_rate: Positive = 1e-3

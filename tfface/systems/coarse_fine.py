@@ -17,11 +17,11 @@ Where the paper is silent, or something else is done here:
   say of them: which side the light comes from is nothing that a pixel's neighbourhood shows.
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
-- Half of each batch of both are drawn faces, which hold CoarseNet at what it knows, and have a
-  random relief, lit like them, whose slopes FineNet is to find as well. On photos fidelity to
-  CoarseNet's original solution is measured as the error of drawn faces is. For the criterion alone
-  leads CoarseNet away from faces: light, reflectance and mask follow the surface, but are constants
-  to its gradient.
+- Half of each batch of both are drawn faces, which hold CoarseNet at what it knows. They have a
+  random relief, lit like them, and FineNet is to find the slopes of all of their surface. On photos
+  fidelity to CoarseNet's original solution is measured as the error of drawn faces is. For the
+  criterion alone leads CoarseNet away from faces: light, reflectance and mask follow the surface,
+  but are constants to its gradient.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from tfface.encoders.fine_net import FineNet
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.losses.model_space import gram_matrix, model_space_distance
 from tfface.losses.shape_from_shading import (
+    ShadingProblem,
     height_normals,
     shading_problem,
     shading_terms,
@@ -69,6 +70,7 @@ FROM_ZEROS = 0.5  # part of the training faces that start from zeros, as in a fi
 CORRECTIONS = (2, 0, 1, 0)  # how often CoarseNet has corrected them before, in turn
 AMBIENT = 0.8  # shading of the pictures of training
 SOLVED_FACES = 2048  # drawn faces of FineNet's training, at most
+_ASTRAY = 2.0  # difference of slopes from which on a coarse surface shows something else
 _SOLVED_SEED = 2_000_003  # added to the seed: other faces than those of training and validation
 
 Parts = Mapping[str, tf.Tensor]
@@ -135,7 +137,7 @@ class CoarseFine(FaceSystem):
             name="gram", shape=(size, size), initializer="zeros", trainable=False
         )
         self.track_terms(
-            ("geometry", "pose", "shading", "fidelity", "smoothness", "relief", "coarse")
+            ("geometry", "pose", "shading", "fidelity", "smoothness", "slopes", "coarse")
         )
 
     @classmethod
@@ -242,7 +244,7 @@ class CoarseFine(FaceSystem):
         images: tf.Tensor,
         original: tf.Tensor,
         drawn: tf.Tensor,
-        relief: tf.Tensor,
+        surface: tf.Tensor,
         solved: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """FineNet's criterion, eq. (14), and what holds CoarseNet (figure 7).
@@ -252,7 +254,7 @@ class CoarseFine(FaceSystem):
             original: `[B, R]` solutions: of drawn faces the true ones, of photos those of CoarseNet
                 before.
             drawn: `[B]`, 1 for drawn faces, 0 for photos.
-            relief: `[B, S, S, 1]` what drawn faces have beside their true solutions, pixels.
+            surface: `[B, S, S, 1]` the true heights of drawn faces, pixels; 0 where not known.
             solved: `[B, R]` what CoarseNet gives; it is not trained then. Without them it is, by
                 gradients that reach its last correction.
         """
@@ -262,11 +264,10 @@ class CoarseFine(FaceSystem):
         skin, *albedo = self.paint_skin(faces)
         problem = shading_problem(grey(images), faces.height, skin, *albedo)
         heights = self.fine_net(images, faces.height, slope_hints(problem), skin)
-        added, relief = heights - faces.height, tf.cast(relief, tf.float32)
         errors = self.solution_errors(solution, original)
         terms = {
             **shading_terms(problem, heights),
-            "relief": drawn * slope_error(added, relief, problem.mask),
+            "slopes": drawn * slope_error(heights, surface, problem),
             "coarse": (1.0 - drawn) * tf.add_n(list(errors.values())),
         }
         terms = {name: getattr(weights, name) * term for name, term in terms.items()}
@@ -424,10 +425,11 @@ class CoarseFine(FaceSystem):
         first_step: int,
         changed: bool = False,
     ) -> tf.data.Dataset:
+        drawn = config.drawn_for_fine_net
         corpus = {"corpus": None}  # fewer faces are wanted, and only once
-        synthetic = config.data.synthetic.model_copy(update=corpus)
+        synthetic = drawn.synthetic.model_copy(update=corpus)
         faces = training_batches(
-            config.data.model_copy(update={"synthetic": synthetic}),
+            drawn.model_copy(update={"synthetic": synthetic}),
             self.morphable_model, self.decoder, config.training.batch_size,
             config.seed + _SOLVED_SEED,
         )  # fmt: skip
@@ -435,13 +437,11 @@ class CoarseFine(FaceSystem):
         faces = faces.enumerate().map(
             lambda step, batch: self._with_relief(batch, tf.stack([seed, step]))
         )
-        faces = faces.unbatch().take(
-            min(config.data.synthetic.corpus or SOLVED_FACES, SOLVED_FACES)
-        )
+        faces = faces.unbatch().take(min(drawn.synthetic.corpus or SOLVED_FACES, SOLVED_FACES))
         return solved_batches(self.coarse_net, faces, config, folder, chief, first_step, changed)
 
     def _with_relief(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Pictures of drawn faces with random relief, their true solutions, and the relief."""
+        """Pictures of drawn faces with random relief, their true solutions, and `surface`."""
         images, targets = batch
         truth = self.true_solutions(targets["code"])
         faces = self.maps.see(self.coarse_net.parts(truth), self.image_size)
@@ -449,7 +449,7 @@ class CoarseFine(FaceSystem):
         relief = skin * random_relief(images.shape[0], self.image_size, seed)
         light = CodeLayout(self.decoder.code_sizes).split(targets["code"])["illumination"]
         images = shade_relief(images, faces.height, relief, skin, light)
-        return images, truth, tf.cast(relief, tf.float16)  # there are many
+        return images, truth, faces.mask * (faces.height + relief)
 
     def _joint_batches(
         self, config: CoarseFineConfig, folder: Path, chief: bool, first_step: int
@@ -457,7 +457,7 @@ class CoarseFine(FaceSystem):
         before = config.end_to_end.fine_epochs * config.training.steps_per_epoch
         changed = first_step > 0
         batches = self._solved_batches(config, folder, chief, before + first_step, changed)
-        wanted = ("original", "drawn", "relief")  # what CoarseNet solved is not what it will
+        wanted = ("original", "drawn", "surface")  # what CoarseNet solved is not what it will
         batches = batches.map(lambda images, targets: (images, {k: targets[k] for k in wanted}))
         return batches.prefetch(tf.data.AUTOTUNE)
 
@@ -512,14 +512,24 @@ class CoarseFine(FaceSystem):
         return cls(losses=CoarseFineLossesConfig(**config.pop("losses")), **decoders, **config)
 
 
-def slope_error(found: tf.Tensor, true: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean distance `[B]` of the slopes of heights `[B, S, S, 1]`, weighted by a mask.
+def slope_error(found: tf.Tensor, true: tf.Tensor, problem: ShadingProblem) -> tf.Tensor:
+    """Mean squared distance `[B]` of the slopes of surfaces `[B, S, S, 1]`, where they are known.
 
-    Slopes, as a picture tells of heights by their slopes alone.
+    Slopes, as a picture tells of heights by their slopes alone. At outlines, where a slope that is
+    nearly right lies a pixel further, nothing is asked.
+
+    Args:
+        found: A surface.
+        true: What it should be; 0 where that is not known.
+        problem: Its coarse surface, and the mask.
     """
-    apart = tf.add_n([tf.abs(f - t) for f, t in zip(slopes(found), slopes(true), strict=True)])
-    total = tf.reduce_sum(mask * apart, axis=[1, 2, 3])
-    return tf.math.divide_no_nan(total, tf.reduce_sum(mask, axis=[1, 2, 3]))
+    known = problem.mask * within(tf.cast(tf.not_equal(true, 0.0), tf.float32))
+    goal = slopes(true)
+    apart = [g - s for g, s in zip(goal, slopes(problem.heights), strict=True)]
+    known *= tf.cast(tf.add_n(list(map(tf.abs, apart))) < _ASTRAY, tf.float32)
+    squared = tf.add_n([tf.square(g - s) for g, s in zip(goal, slopes(found), strict=True)])
+    total = tf.reduce_sum(known * squared, axis=[1, 2, 3])
+    return tf.math.divide_no_nan(total, tf.reduce_sum(known, axis=[1, 2, 3]))
 
 
 def _idle(variables: Iterable[keras.Variable]) -> tf.Tensor:

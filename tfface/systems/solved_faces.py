@@ -36,8 +36,8 @@ def solved_batches(
 
     Args:
         net: As it is when FineNet's training begins.
-        drawn: A finite set of pictures `[S, S, 3]` with their true solutions `[R]` and the relief
-            `[S, S, 1]` that they have beside these.
+        drawn: A finite set of pictures `[S, S, 3]` with their true solutions `[R]` and true
+            heights `[S, S, 1]`.
         config: The run.
         folder: Of the run, which keeps the solutions.
         chief: Whether this process writes.
@@ -46,8 +46,8 @@ def solved_batches(
 
     Returns:
         A dataset of `(images [B, S, S, 3], targets)`, targets `solved` `[B, R]`, `original`
-        `[B, R]`, `relief` `[B, S, S, 1]`, and `drawn` `[B]`, which is 1 where `original` is the
-        truth, and 0 where it is what CoarseNet solved.
+        `[B, R]`, `surface` `[B, S, S, 1]`, and `drawn` `[B]`, which is 1 where `original` is the
+        truth, and 0 where it is what CoarseNet solved (and `surface` is 0).
 
     Raises:
         ConfigError: they cannot be made any more, and are gone or those of other settings.
@@ -76,6 +76,7 @@ def solved_batches(
             "seed": True,
             "training": {"batch_size", "epochs", "steps_per_epoch"},
             "data": {"synthetic", "augmentation"},
+            "end_to_end": {"synthetic", "augmentation"},
         }
     ) + json.dumps(files)
     solved = {
@@ -84,7 +85,7 @@ def solved_batches(
     }
     source = "photos" if "photos" in pictures else "drawn"
     unlabelled = tf.data.Dataset.zip(pictures[source], solved[source])
-    none = tf.zeros(faces.element_spec[2].shape, tf.float16)
+    none = tf.zeros(faces.element_spec[2].shape)
     unlabelled = unlabelled.map(
         lambda image, solution: _example(image, solution, solution, none, 0.0)
     )
@@ -108,9 +109,9 @@ def solved_batches(
 
 
 def _example(
-    image: tf.Tensor, solved: tf.Tensor, original: tf.Tensor, relief: tf.Tensor, drawn: float
+    image: tf.Tensor, solved: tf.Tensor, original: tf.Tensor, surface: tf.Tensor, drawn: float
 ) -> Example:
-    known = {"original": original, "relief": relief, "drawn": tf.constant(drawn)}
+    known = {"original": original, "surface": surface, "drawn": tf.constant(drawn)}
     return image, {"solved": solved, **known}
 
 

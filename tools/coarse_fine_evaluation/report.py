@@ -43,7 +43,7 @@ TITLES = {
 
 def table(corner: str, rows: Mapping[str, Numbers]) -> str:
     """A Markdown table: a row for each name, a column for each measure."""
-    columns = list(next(iter(rows.values())))
+    columns = list(next(iter(rows.values()), {}))
     lines = [f"| {corner} | " + " | ".join(TITLES[name] for name in columns) + " |"]
     lines.append("|---|" + "--:|" * len(columns))
     for name, numbers in rows.items():

@@ -1,0 +1,115 @@
+"""What is compared, a table each: rows by name, of numbers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from fml_evaluation import measures, report
+from fml_evaluation.people import SEED, People, draw_people
+from fml_evaluation.trainings import Trainings
+from tfface.config import FMLConfig
+from tfface.exported_model import ExportedModel
+from tfface.layers.face_decoder import FaceDecoder
+from tfface.morphable.load import load_face_model
+from tfface.morphable.model import MorphableModel
+
+PAPER = {1: (1.92, 1.82), 2: (1.82, 1.76), 4: (1.76, 1.74)}  # mm, figure 12
+MODES = (0, 5, 10, 20, 40, 80)
+_PHOTOMETRIC = "photometric error, RGB distance"
+
+Rows = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What people are drawn of.
+
+    Attributes:
+        model: The face model, of which FML is told the mean and the expressions alone.
+        decoder: Of it.
+        config: Of the trainings; how people vary.
+        count: People of each measurement.
+        seed: Of all that is drawn.
+    """
+
+    model: MorphableModel
+    decoder: FaceDecoder
+    config: FMLConfig
+    count: int
+    seed: int
+
+    @classmethod
+    def of(cls, config: FMLConfig, count: int, seed: int) -> Self:
+        model = load_face_model("default", config.face_model.detail)
+        decoder = FaceDecoder.of_model(model, config.model.image_size, config.model.focal_length)
+        return cls(model, decoder, config, count, seed)
+
+    def people(self, light_only: bool = False) -> People:
+        """With two pictures each, see `draw_people`."""
+        settings = self.config.data.synthetic
+        return draw_people(self.model, self.decoder, settings, self.count, 2, self.seed, light_only)
+
+
+def compare_frames(models: Mapping[int, ExportedModel], people: People) -> Rows:
+    """Geometric errors, by the number of frames in training, with one and two at test time."""
+    rows = {}
+    for frames, model in models.items():
+        one, two = (measures.geometric_errors(model, people, shown) for shown in (1, 2))
+        rows[str(frames)] = {
+            "one frame, mm": float(one.mean()),
+            "two frames, mm": float(two.mean()),
+            "two better than one, share of people": float(np.mean(two < one)),
+            "paper, one": PAPER[frames][0],
+            "paper, two": PAPER[frames][1],
+        }
+    return rows
+
+
+def compare_vectors(
+    runs: Trainings, vectors: Sequence[int], whole: ExportedModel, crops: np.ndarray
+) -> Rows:
+    """Photometric errors, by the number of learned vectors; `whole` has learned all."""
+
+    def row(model: ExportedModel) -> dict[str, float]:
+        return {_PHOTOMETRIC: float(np.nanmean(measures.photometric_errors(model, crops)))}
+
+    fewer = {str(n): row(ExportedModel(runs.with_vectors(n) / "export")) for n in vectors}
+    return {**fewer, f"{runs.config('unused').model.identity} (all)": row(whole)}
+
+
+def compare_lights(source: Source, model: ExportedModel, picture: Path) -> Rows:
+    """How far one person's reflectances under two lights lie apart; draws four people."""
+    lit = source.people(light_only=True)
+    report.draw_lights(model, lit.pictures[:4], picture)
+    return {"one person under two lights": measures.light_differences(model, lit)}
+
+
+def compare_spaces(
+    source: Source, learned: MorphableModel, compared: np.ndarray, picture: Path
+) -> Rows:
+    """What spaces leave of identities that no training saw, by the number of modes; plots it.
+
+    Args:
+        source: Of the identities.
+        learned: The model that FML has learned.
+        compared: `(V,)` weights of the vertices.
+        picture: To write.
+    """
+    size = source.model.identity.shape[-1]
+    counts = [count for count in MODES if count <= min(learned.identity.shape[-1], size)]
+    random = np.random.default_rng(SEED + source.seed)
+    identities = random.standard_normal((source.count, size))
+    spaces = measures.explained_identities(
+        learned, source.model, compared > 0.5, identities, counts,
+        source.config.model.nodes, source.seed,
+    )  # fmt: skip
+    report.plot_spaces(spaces, counts, picture)
+    return {
+        str(count): {name: errors[i] for name, errors in spaces.items()}
+        for i, count in enumerate(counts)
+    }
