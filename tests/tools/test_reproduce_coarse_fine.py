@@ -80,6 +80,18 @@ def test_depth_errors_by_hand(wrinkled, tools):
     np.testing.assert_allclose(found["percentile90"], 1.0, atol=1e-4)
 
 
+def test_wrinkles_are_measured_beside_their_surroundings(wrinkled, tools):
+    """A face that leans a little has all its wrinkles; a smooth one has none."""
+    from coarse_fine_evaluation.measures import _depth_errors
+
+    valid = wrinkled.mask > 0
+    leaning = wrinkled.heights + 0.01 * np.arange(SIZE, dtype=np.float32)[:, None]
+    found, smooth = (_depth_errors(h, wrinkled, valid) for h in (leaning, wrinkled.smooth))
+    assert (found["in_wrinkles"] < 0.05).all()
+    assert (found["mean"] > 0.1).all()
+    assert (smooth["in_wrinkles"] > 0.15).all()
+
+
 def test_pass_errors_by_hand(system, tools):
     """A face turned by ten degrees about the vertical, and nothing else."""
     from coarse_fine_evaluation.measures import _pass_errors

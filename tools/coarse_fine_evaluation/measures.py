@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -28,6 +29,7 @@ SEED = 9_000_003  # apart from training's seeds, which are small; the run's seed
 PAPER_SIDE = 200.0  # px, the paper's pictures
 _BATCH = 8
 _WRINKLE = 0.15  # mm of displacement from which on a pixel belongs to a wrinkle
+_AROUND = 6.0  # mm, standard deviation of the window that tells a wrinkle from its surroundings
 
 Numbers = dict[str, float]
 Values = dict[str, np.ndarray]
@@ -171,16 +173,30 @@ def wrinkle_depths(
 
 
 def _depth_errors(heights: np.ndarray, faces: WrinkledFaces, valid: np.ndarray) -> Values:
-    """`mean`, `percentile90` and `in_wrinkles`, mm, of each face."""
+    """`mean`, `percentile90` and `in_wrinkles` (of wrinkles' depth beside their surroundings), mm,
+    of each face."""
     errors: dict[str, list[float]] = {"mean": [], "percentile90": [], "in_wrinkles": []}
-    for i, here in enumerate(valid):
-        difference = (heights[i] - faces.heights[i])[here] / faces.scale[i]
-        distance = np.abs(difference - (np.median(difference) if here.any() else 0.0))
-        deep = np.abs(faces.heights[i] - faces.smooth[i])[here] > _WRINKLE * faces.scale[i]
+    for i, here in enumerate(valid[..., 0]):
+        scale = faces.scale[i]
+        difference = (heights[i] - faces.heights[i])[..., 0] / scale
+        distance = np.abs(difference - (np.median(difference[here]) if here.any() else 0.0))[here]
+        local = np.abs(difference - _around(difference, here, _AROUND * scale))
+        relief = np.abs(faces.heights[i] - faces.smooth[i])[..., 0] / scale
+        deep = here & (relief > _WRINKLE)
         errors["mean"].append(distance.mean() if here.any() else np.nan)
         errors["percentile90"].append(np.percentile(distance, 90) if here.any() else np.nan)
-        errors["in_wrinkles"].append(distance[deep].mean() if deep.any() else np.nan)
+        errors["in_wrinkles"].append(local[deep].mean() if deep.any() else np.nan)
     return {name: np.array(values) for name, values in errors.items()}
+
+
+def _around(values: np.ndarray, valid: np.ndarray, deviation: float) -> np.ndarray:
+    """Means `(S, S)` of the valid values around each pixel, in a Gaussian window."""
+    weights = valid.astype(np.float32)
+    total, weight = (
+        cv2.GaussianBlur(image, (0, 0), deviation)
+        for image in (np.where(valid, values, 0.0).astype(np.float32), weights)
+    )
+    return total / np.maximum(weight, 1e-6)
 
 
 def photo_errors(
