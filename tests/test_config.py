@@ -86,6 +86,33 @@ def test_a_later_override_wins(file: Path) -> None:
     assert load_config(file, ["seed=3", "seed=4"]).seed == 4
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("glases=0.1", "glases: unknown key, expected one of identity.*did you mean 'glasses'"),
+        ("yaw={distribution: normal, deviaton: 3}", "yaw.deviaton: .*did you mean 'deviation'"),
+        ("yaw={distribution: gauss}", "yaw: expected distribution: constant or uniform"),
+    ],
+)
+def test_a_mistake_in_a_section_that_may_be_none_is_found(
+    repository: Path, override: str, expected: str
+) -> None:
+    for file in ("coarse_fine", "coarse_fine_quickstart"):
+        place = "command line: end_to_end.synthetic."
+        with pytest.raises(ConfigError, match=place + expected):
+            load_config(repository / f"configs/{file}.yaml", [f"end_to_end.synthetic.{override}"])
+
+
+def test_none_can_become_a_section(repository: Path, tmp_path: Path) -> None:
+    """As a run writes it into its own file."""
+    written = tmp_path / "config.yaml"
+    written.write_text(load_config(repository / "configs/coarse_fine_quickstart.yaml").to_yaml())
+    config = load_config(written, ["end_to_end.synthetic.glasses=0.5"])
+    assert isinstance(config, CoarseFineConfig)
+    assert config.end_to_end.synthetic is not None
+    assert config.end_to_end.synthetic.glasses == 0.5
+
+
 def test_a_section_merged_into_another_is_changed_alone(repository: Path) -> None:
     """`<<` shares what it brings, also further down."""
     config = load_config(repository / "configs/coarse_fine.yaml", ["data.synthetic.yaw.low=-1.0"])

@@ -4,7 +4,8 @@
         [--model PATH] [--before PATH]
 
 On drawn faces: the error before the first and after every pass (figure 4: passes.png). On drawn
-faces with wrinkles, which no system was trained on: the depth of CoarseNet's face, refined by
+faces with wrinkles, which no system was trained on (FineNet has seen random relief in such light):
+the depth of CoarseNet's face, refined by
 FineNet, and refined by the same criterion without a network (wrinkles.png). On held-out photos (the
 folder `TFFACE_SHARED`, by default `../shared`): the criterion and the landmark error, with
 `--before` those of an export from before both nets were trained together; photos.png shows

@@ -105,13 +105,13 @@ def test_vgg_face_weights_are_loaded(tmp_path: Path) -> None:
     path = tmp_path / "vgg_face.caffemodel"
     write_caffemodel(path, published, 2)
     net = FineNet("vgg_face")
-    relief = net.columns.get_layer("relief1_1").kernel.numpy()
+    slopes = net.columns.get_layer("slopes1_1").kernel.numpy()
     net.load_vgg_face(path)
     first = published["conv1_1"][0].transpose(2, 3, 1, 0)[:, :, ::-1]  # of BGR pictures
     np.testing.assert_array_equal(net.columns.get_layer("conv1_1").kernel, first)
     deep = published["conv3_3"][0].transpose(2, 3, 1, 0)
     np.testing.assert_array_equal(net.columns.get_layer("conv3_3").kernel, deep)
-    np.testing.assert_array_equal(net.columns.get_layer("relief1_1").kernel, relief)
+    np.testing.assert_array_equal(net.columns.get_layer("slopes1_1").kernel, slopes)
 
 
 def test_compact_stages_have_no_published_weights(tmp_path: Path) -> None:

@@ -165,10 +165,11 @@ def test_geometry_and_pose_begin_alike(repository: Path) -> None:
     assert 0.5 < float(terms["geometry"] / terms["pose"]) < 2.0
 
 
-def test_depth_gradients_reach_coarse_net(system, drawn) -> None:
+@pytest.mark.parametrize("term", ["shading", "slopes"])
+def test_depth_gradients_reach_coarse_net(system, drawn, term) -> None:
     """Eq. (5) to (7): the criterion of FineNet's surface trains CoarseNet through the layer."""
     variables = [system.coarse_net.network.get_layer("code").kernel]
-    (on_head,) = _gradients(system, drawn, variables, "shading")
+    (on_head,) = _gradients(system, drawn, variables, term)
     assert float(tf.norm(on_head[:, :-POSE])) > 0
     assert float(tf.norm(on_head[:, -POSE:])) > 0
 
@@ -257,13 +258,13 @@ def test_fidelity_holds_the_original_solution(system, drawn) -> None:
     original = system.coarse_net.iterate(images)[:, -1]
     here = system.fine_terms(images, original, tf.zeros([4]), NOT_KNOWN)
     assert float(here["coarse"]) == pytest.approx(0.0, abs=1e-4)
-    assert float(here["pose"]) == float(here["geometry"]) == float(here["slopes"]) == 0.0
+    assert float(here["pose"]) == float(here["geometry"]) == 0.0
     away = system.fine_terms(images, original + 0.1, tf.zeros([4]), NOT_KNOWN)
     moved = sum(map(float, system.supervised_terms(original, original + 0.1).values()))
     assert float(away["coarse"]) == pytest.approx(weight * moved, rel=1e-2)
 
 
-def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
+def test_drawn_faces_hold_coarse_net_at_the_truth(system, drawn) -> None:
     """Their half of a batch: the same terms, whichever faces are the others."""
     images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
     found = system.coarse_net.iterate(images)[:, -1]
@@ -274,6 +275,23 @@ def test_drawn_faces_hold_both_nets_at_the_truth(system, drawn) -> None:
         assert float(terms[name]) == pytest.approx(float(expected), rel=2e-2), name
     held = system.losses_config.coarse * sum(float(e[0] + e[3]) for e in errors.values()) / 4
     assert float(terms["coarse"]) == pytest.approx(held, rel=2e-2)
+
+
+def test_slopes_are_asked_of_drawn_faces_alone(system, drawn) -> None:
+    """Also where a surface is given of others; of a half of a batch and of the other half."""
+    images, truth = drawn[0], system.true_solutions(drawn[1]["code"])
+    surface = system.maps.see(system.coarse_net.parts(truth), SIZE).height
+
+    def slopes(*flags: float) -> float:
+        terms = system.fine_terms(
+            images, truth, tf.constant(flags, tf.float32), surface, truth + 0.05
+        )
+        return float(terms["slopes"])
+
+    halves = [slopes(0, 1, 1, 0), slopes(1, 0, 0, 1)]
+    assert min(halves) > 1e-3
+    assert sum(halves) == pytest.approx(slopes(1, 1, 1, 1), rel=1e-4)
+    assert slopes(0, 0, 0, 0) == 0.0
 
 
 def test_slope_error_does_not_know_how_far_away_a_face_is() -> None:
@@ -364,13 +382,14 @@ def test_passes_before_correct_half_of_a_batch_and_a_quarter_twice(system, drawn
     np.testing.assert_array_equal(none, np.zeros((1, 150)))
 
 
-def test_detail_of_twice_the_size_is_of_the_same_face(system, drawn) -> None:
-    images = drawn[0][:1]
+@pytest.mark.parametrize("times", [2.0, 3.25])
+def test_detail_of_a_larger_picture_is_of_the_same_face(system, drawn, times) -> None:
+    images, side = drawn[0][:1], int(times * SIZE)
     code = system.coarse_net(images)
-    large = tf.image.resize(images, [2 * SIZE] * 2)
+    large = tf.image.resize(images, [side] * 2)
     small, fine = system.detail(images, code), system.detail(large, code)
-    assert fine["heights"].shape == (1, 2 * SIZE, 2 * SIZE, 1)
-    both = tf.image.resize(fine["coarse"], [SIZE] * 2, "area") / 2.0
+    assert fine["heights"].shape == (1, side, side, 1)
+    both = tf.image.resize(fine["coarse"], [SIZE] * 2, "area") / times
     inside = tf.image.resize(fine["mask"], [SIZE] * 2, "area") == 1
     apart = np.abs(both - small["coarse"])[inside & (small["mask"] == 1)]
     assert np.median(apart) < 0.1  # px
@@ -395,6 +414,14 @@ def test_solutions_are_those_of_before_fine_net_training(
     np.testing.assert_allclose(targets["solved"], expected, atol=2e-2)
     np.testing.assert_array_equal(targets["original"][0], targets["solved"][0])
     assert np.abs(targets["original"][1] - expected[1]).max() > 0.1  # the truth
+    assert len(np.load(tmp_path / "solutions.npz")["drawn"]) == 6
+    np.testing.assert_array_equal(targets["surface"][0], np.zeros((SIZE, SIZE, 1)))
+    true = system.maps.see(system.coarse_net.parts(targets["original"][1:]), SIZE)
+    relief = (targets["surface"][1] - true.height[0]).numpy()
+    skin = system.maps.paint(tf.constant(system.compared[:, None]), true)[0].numpy()
+    assert np.abs(relief[skin > 0]).max() > 0.1  # px
+    np.testing.assert_allclose(relief[(skin == 0) & (true.mask[0] > 0)], 0.0, atol=1e-4)
+    assert np.abs(targets["surface"][1][true.mask[0] == 0]).max() == 0
     straight = [t for _, t in alone.make_batches(0).take(4)]
     again = [t for _, t in alone.make_batches(1).take(1)] + [
         t
@@ -441,6 +468,7 @@ def _small_run(repository: Path, output: Path) -> CoarseFineConfig:
         "training.steps_per_epoch=2",
         "training.epochs=1",
         "end_to_end.fine_epochs=1",
+        "end_to_end.synthetic={corpus: 6, supersampling: 1}",
         f"model.image_size={SIZE}",
         f"output={output}",
     ]

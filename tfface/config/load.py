@@ -94,7 +94,8 @@ def _parse_override(override: str) -> tuple[list[str], Any]:
 
 def _insert(tree: dict[str, Any], key: Sequence[str], value: Any) -> None:
     for depth, part in enumerate(key[:-1]):
-        below = tree.get(part, {})
+        below = tree.get(part)
+        below = {} if below is None else below  # `null` is how a run's own file writes none
         if not isinstance(below, dict):
             parent = ".".join(key[: depth + 1])
             raise ConfigError(f"command line: {parent}: expected a section, got {_describe(below)}")
@@ -151,8 +152,14 @@ def _walk(location: Sequence[str | int], kind: type[Config]) -> tuple[list[str],
         keys.append(str(part))
         fields = _fields(annotation)
         known = list(fields)
-        annotation = fields[part].annotation if part in fields else None
+        annotation = _given(fields[part].annotation) if part in fields else None
     return keys, list(_distributions(annotation)) or known
+
+
+def _given(annotation: Any) -> Any:
+    """The section of an annotation such as `Section | None`."""
+    sections = [kind for kind in typing.get_args(annotation) if _fields(kind)]
+    return sections[0] if len(sections) == 1 else annotation
 
 
 def _distributions(annotation: Any) -> dict[str, type[Section]]:

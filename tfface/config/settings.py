@@ -153,12 +153,13 @@ class CoarseFineModelConfig(Section):
 class CoarseFineLossesConfig(Section):
     """Weights of the terms of Richardson et al.; 0 switches a term off.
 
-    CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers) are
-    balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and `smoothness`,
-    of intensities in [0, 1] and heights in pixels. Of end-to-end training, where drawn faces and
-    photos each are half of a batch's mean: `slopes`, the mean squared error of the slopes of drawn
-    faces' surfaces, and `coarse`, which times the error of `geometry` and `pose` holds CoarseNet's
-    solution of photos where it was before.
+    CoarseNet: `geometry` (eq. (4), mean squared mm) and `pose` (of the six pose numbers), by
+    default balanced so that both begin alike. FineNet, eq. (14): `shading`, `fidelity` and
+    `smoothness`, of intensities in [0, 1] and heights in pixels. Of end-to-end training, where
+    drawn faces and photos each are half of a batch's mean: `slopes`, the mean squared error of the
+    slopes of drawn faces' skin (which reaches CoarseNet too), and `coarse`, which times the error
+    of `geometry` and `pose` holds CoarseNet's solution of photos where it was before. Neither is
+    the paper's: 0 leaves FineNet to eq. (14) alone.
     """
 
     geometry: NotNegative = 0.02
@@ -385,8 +386,9 @@ class EndToEndConfig(Section):
     `fine_epochs` of FineNet alone, on what CoarseNet found, then `epochs` of both together: on the
     photos of `records`, whose labels are not used, and, half of each batch, on drawn faces. FineNet
     learns from `learning_rate` on, CoarseNet, which knows its task, at `coarse_rate` of that.
-    Without records drawn faces stand for photos. Drawn faces are of `synthetic` and `augmentation`,
-    without them of those of `data`.
+    Without records drawn faces stand for photos. Drawn faces are of `synthetic` and `augmentation`:
+    whole sections, which changes of `data` do not reach; without them of those of `data`. They get
+    their relief after augmentation, hair and collars that hide skin as well.
     """
 
     records: list[str] = Field(default_factory=list)

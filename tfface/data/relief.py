@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfface.losses.shape_from_shading import height_normals
 from tfface.rendering.spherical_harmonics import sh_shading
 
-# Sides of the cells of noise, across and down, in hundredths of the picture: grooves of both
+# Sides of the cells of noise, down and across, in hundredths of the picture: grooves of both
 # directions, and bumps.
 _CELLS = ((2.0, 8.0), (8.0, 2.0), (2.0, 2.0), (3.0, 12.0), (12.0, 3.0), (4.0, 4.0))
 _SLOPE = 0.25  # of the strongest, about: height in widths of a cell

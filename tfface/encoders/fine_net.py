@@ -109,8 +109,8 @@ def _columns(name: str) -> keras.Model:
     slopes = keras.Input((None, None, 4), name="slopes")
     (width, count), *deeper = STAGES[name]
     first = convolution(subtract_mean(images, MEAN_RGB), width, 3, "conv1_1", activation=None)
-    relief = layers.Conv2D(width, 3, padding="same", use_bias=False, name="relief1_1")(slopes)
-    x = layers.ReLU()(layers.Add()([first, relief]))
+    second = layers.Conv2D(width, 3, padding="same", use_bias=False, name="slopes1_1")(slopes)
+    x = layers.ReLU()(layers.Add()([first, second]))
     for i in range(2, count + 1):
         x = convolution(x, width, 3, f"conv1_{i}")
     maps = [x]

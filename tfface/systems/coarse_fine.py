@@ -18,10 +18,10 @@ Where the paper is silent, or something else is done here:
 - Steep places and the border of the skin have no shading term, but the fidelity term.
 - FineNet learns on CoarseNet's solutions before the end-to-end training, which costs less a step.
 - Half of each batch of both are drawn faces, which hold CoarseNet at what it knows. They have a
-  random relief, lit like them, and FineNet is to find the slopes of all of their surface. On photos
-  fidelity to CoarseNet's original solution is measured as the error of drawn faces is. For the
-  criterion alone leads CoarseNet away from faces: light, reflectance and mask follow the surface,
-  but are constants to its gradient.
+  random relief, lit like them, and FineNet is to find the slopes of their skin, outlines excepted;
+  by eq. (14) alone the compact one found few wrinkles. On photos fidelity to CoarseNet's original
+  solution is measured as the error of drawn faces is. For the criterion alone leads CoarseNet away
+  from faces: light, reflectance and mask follow the surface, but are constants to its gradient.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tfface.systems.face_maps import FaceMapRenderer
 PARTS = ("identity", "expression", "rotation", "translation")  # of the code that comes out
 POSE = 6
 FEEDBACK = 6  # channels: PNCC and normals
-TOLERANCE = 0.01  # of sigmas and radians: a pass that changes less ends the iteration
+TOLERANCE = 0.01  # of sigmas and radians: a pass that moves the mean less ends the iteration
 
 Shape = tuple[int | None, ...]
 

@@ -173,8 +173,10 @@ def wrinkle_depths(
 
 
 def _depth_errors(heights: np.ndarray, faces: WrinkledFaces, valid: np.ndarray) -> Values:
-    """`mean`, `percentile90` and `in_wrinkles` (of wrinkles' depth beside their surroundings), mm,
-    of each face."""
+    """`mean`, `percentile90` and `in_wrinkles`, mm, of each face.
+
+    The last is that of wrinkles beside their surroundings, whose mean takes a part of them off too.
+    """
     errors: dict[str, list[float]] = {"mean": [], "percentile90": [], "in_wrinkles": []}
     for i, here in enumerate(valid[..., 0]):
         scale = faces.scale[i]
@@ -202,8 +204,10 @@ def _around(values: np.ndarray, valid: np.ndarray, deviation: float) -> np.ndarr
 def photo_errors(
     subjects: Mapping[str, Subject], losses: CoarseFineLossesConfig, paths: Sequence[Path]
 ) -> dict[str, Numbers]:
-    """The criterion, eq. (14), and the landmark error on photos, of each model; all but eq. (11)
-    and (12), which explain each one's own coarse surface, is theirs."""
+    """The criterion, eq. (14), and the landmark error on photos, of each model.
+
+    Light and albedo, eq. (11) and (12), are those that explain its own coarse surface.
+    """
     found: dict[str, list[Values]] = {name: [] for name in subjects}
     detector = FaceDetector()
     size = next(iter(subjects.values())).model.image_size

@@ -26,7 +26,7 @@ TITLES = {
     "landmarks_px_of_200": "landmarks, px of 200",
     "mean": "mean, mm",
     "percentile90": "90 %, mm",
-    "in_wrinkles": "wrinkles beside their surroundings, mm",
+    "in_wrinkles": "wrinkles, less their surroundings, mm",
     "criterion_coarse": "criterion, coarse surface",
     "criterion_fine": "criterion, refined surface",
     "nme": "landmark error / outer eye corner distance",
