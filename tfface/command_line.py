@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ def load_tensorflow_quietly() -> None:
     """Imports TensorFlow without the lines about drivers and CPU features that it prints.
 
     They come before its log level counts, so that stderr itself is turned away meanwhile. What
-    the user sets in TF_CPP_MIN_LOG_LEVEL shows everything again.
+    the user sets in TF_CPP_MIN_LOG_LEVEL shows everything again, also that SavedModels with a
+    renderer cannot be differentiated.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    logging.getLogger("absl").setLevel(logging.ERROR)
     with no_stderr():
         import tensorflow
 

@@ -217,13 +217,12 @@ def photo_errors(
             problem = subject.problem(crops / 255, parts)
             refined = tf.constant(subject.model.detail(crops, parts)["heights"])
             surfaces = {"fine": refined, "coarse": problem.heights}
-            errors = {
-                f"criterion_{kind}": sum(
-                    getattr(losses, term) * value.numpy()
-                    for term, value in shading_terms(problem, surface).items()
-                )
-                for kind, surface in surfaces.items()
-            }
+            errors = {}
+            for kind, surface in surfaces.items():
+                terms = shading_terms(problem, surface).items()
+                weighted = {term: getattr(losses, term) * value.numpy() for term, value in terms}
+                errors[f"criterion_{kind}"] = sum(weighted.values())
+                errors[f"shading_{kind}"] = weighted["shading"]
             posed = subject.model.pose(parts)
             errors["nme"] = normalized_mean_error(posed.landmarks, landmarks)
             found[name].append(errors)

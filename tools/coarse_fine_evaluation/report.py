@@ -29,6 +29,8 @@ TITLES = {
     "in_wrinkles": "wrinkles, less their surroundings, mm",
     "criterion_coarse": "criterion, coarse surface",
     "criterion_fine": "criterion, refined surface",
+    "shading_coarse": "its shading term",
+    "shading_fine": "its shading term",
     "nme": "landmark error / outer eye corner distance",
     "regressed.coarse": "CoarseNet's face",
     "regressed.fine": "refined by FineNet",
