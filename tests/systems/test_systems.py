@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from tfface.config import Config, load_config
 from tfface.morphable.load import load_face_model
 from tfface.systems import SYSTEMS, build_system
 from tfface.systems.base import FaceSystem
+from tfface.systems.coarse_net import CoarseNet
 from tfface.systems.export import check_export, export_system
 from tfface.training import run
 
@@ -113,9 +115,14 @@ def trained(config: Config, without_export: None) -> list[dict[str, float]]:
 
 
 def _batches(system: FaceSystem, config: Config, folder: Path) -> tf.data.Dataset:
-    """Those of the last stage, whose losses are the most."""
+    """Those of the last stage, whose losses are the most; CoarseNet's solutions do not matter."""
     *_, last = system.stages(config, folder)
-    return last.make_batches(0)
+    with mock.patch.object(CoarseNet, "iterate", lambda net, images: _zeros(images, net)):
+        return last.make_batches(0)
+
+
+def _zeros(images: tf.Tensor, net: CoarseNet) -> tf.Tensor:
+    return tf.zeros([tf.shape(images)[0], 1, net.representation.size])
 
 
 def _losses(history: list[dict[str, float]], name: str = "loss") -> list[float]:
@@ -195,9 +202,9 @@ class Harness:
     def test_two_devices_give_the_losses_of_one(
         self, config: Config, trained: list[dict[str, float]], tmp_path: Path
     ) -> None:
-        mirrored = {"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"], "epochs": 2}
+        mirrored = {"strategy": "mirrored", "devices": ["CPU:0", "CPU:1"], "epochs": 1}
         history = run.train(_change(config, tmp_path / "run", **mirrored))
-        np.testing.assert_allclose(_losses(history), _losses(trained)[:2], rtol=2e-3)
+        np.testing.assert_allclose(_losses(history), _losses(trained)[:1], rtol=2e-3)
 
     def test_mixed_precision_trains(
         self, config: Config, without_export: None, tmp_path: Path
