@@ -120,7 +120,8 @@ def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Pat
     models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
     whole, main_run = models[FRAMES[-1]], folders[FRAMES[-1]]
     people = source.people()
-    tell("geometry", "frames in training", comparisons.compare_frames(models, people))
+    rows = comparisons.compare_frames(models, people, source.model.mean)
+    tell("geometry", "frames in training", rows)
     rows = comparisons.compare_vectors(runs, vectors, whole, people.pictures[:, 0])
     tell("vectors", "learned vectors", rows)
     rows = comparisons.compare_lights(source, whole, output / "lights.png")

@@ -168,7 +168,8 @@ def test_the_whole_of_a_small_run(tools, tmp_path, monkeypatch, capsys):
     assert reproduce_fml.main() == 0
     assert "| frames in training |" in capsys.readouterr().out
     results = json.loads((output / "results.json").read_text())
-    assert set(results["geometry"]) == {"1", "2", "4"}
+    assert set(results["geometry"]) == {"mean face", "1", "2", "4"}
+    assert 1 < results["geometry"]["mean face"]["one frame, mm"] < 6
     assert 0.5 < results["geometry"]["4"]["one frame, mm"] < 10
     assert results["identities"]["0"]["random"] == results["identities"]["0"]["truth"] > 1
     for name in ("modes", "lights", "spaces"):

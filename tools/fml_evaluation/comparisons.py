@@ -20,6 +20,7 @@ from tfface.morphable.model import MorphableModel
 
 PAPER = {1: (1.92, 1.82), 2: (1.82, 1.76), 4: (1.76, 1.74)}  # mm, figure 12
 MODES = (0, 5, 10, 20, 40, 80)
+_ONE, _TWO = "one frame, mm", "two frames, mm"
 _PHOTOMETRIC = "photometric error, RGB distance"
 
 Rows = dict[str, dict[str, float]]
@@ -55,14 +56,17 @@ class Source:
         return draw_people(self.model, self.decoder, settings, self.count, 2, self.seed, light_only)
 
 
-def compare_frames(models: Mapping[int, ExportedModel], people: People) -> Rows:
-    """Geometric errors, by the number of frames in training, with one and two at test time."""
-    rows = {}
+def compare_frames(models: Mapping[int, ExportedModel], people: People, mean: np.ndarray) -> Rows:
+    """Geometric errors, by the number of frames in training, with one and two at test time; the
+    first row is that of the mean face, `(V, 3)`, which sees none."""
+    face = next(iter(models.values())).compared > 0.5
+    blind = [measures.aligned_distance(mean[face], true[0, face]) for true in people.vertices]
+    rows = {"mean face": {_ONE: float(np.mean(blind)), _TWO: float(np.mean(blind))}}
     for frames, model in models.items():
         one, two = (measures.geometric_errors(model, people, shown) for shown in (1, 2))
         rows[str(frames)] = {
-            "one frame, mm": float(one.mean()),
-            "two frames, mm": float(two.mean()),
+            _ONE: float(one.mean()),
+            _TWO: float(two.mean()),
             "two better than one, share of people": float(np.mean(two < one)),
             "paper, one": PAPER[frames][0],
             "paper, two": PAPER[frames][1],

@@ -29,11 +29,15 @@ def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.nd
     face, errors = model.compared > 0.5, []
     for pictures, vertices in zip(people.pictures, people.vertices, strict=True):
         parts = model.regress_together(pictures[:frames])
-        found = model.decode({name: part[:1] for name, part in parts.items()})["vertices"][0, face]
-        true = vertices[0, face]
-        distance = np.linalg.norm(fit_similarity(found, true).apply(found) - true, axis=-1)
-        errors.append(np.sqrt(np.mean(distance**2)))
+        found = model.decode({name: part[:1] for name, part in parts.items()})["vertices"][0]
+        errors.append(aligned_distance(found[face], vertices[0, face]))
     return np.array(errors)
+
+
+def aligned_distance(found: np.ndarray, true: np.ndarray) -> float:
+    """Root mean square distance of points `(N, 3)` once they lie on `true` as well as they can."""
+    distance = np.linalg.norm(fit_similarity(found, true).apply(found) - true, axis=-1)
+    return float(np.sqrt(np.mean(distance**2)))
 
 
 def photometric_errors(model: ExportedModel, crops: np.ndarray) -> np.ndarray:

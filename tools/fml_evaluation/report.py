@@ -24,11 +24,11 @@ Numbers = Mapping[str, float]
 
 
 def table(corner: str, rows: Mapping[str, Numbers]) -> str:
-    """A Markdown table: a row for each name, a column for each measure."""
-    columns = list(next(iter(rows.values())))
+    """A Markdown table: a row for each name, a column for each measure; cells may be empty."""
+    columns = max((list(numbers) for numbers in rows.values()), key=len)
     lines = [f"| {corner} | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
     for name, numbers in rows.items():
-        cells = [f"{numbers[column]:.4g}" for column in columns]
+        cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
