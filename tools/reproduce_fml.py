@@ -3,12 +3,13 @@
     python tools/reproduce_fml.py --size small --output DIR [--seed N]
 
 Trains what is compared, in DIR/runs (a killed call goes on): with one, two and four frames of each
-person, and with fewer learned vectors. Prints Markdown tables of the geometric error with one and
-two frames at test time (figure 12 of the supplement), the photometric error against the number of
-vectors (table 4), how far reflectance and light come apart, and how near the learned shapes come to
-identities that no training saw, beside random smooth shapes and the model's own. Writes
-DIR/face_model.npz, what has been learned, modes.png (supplement 1.1), lights.png, spaces.png, a
-film of a drawn person with `reconstruct`'s overlay (film.png), results.json and configuration.json.
+person at a time, of the same pictures, and with fewer learned vectors. Prints Markdown tables of
+the geometric error with one and two frames at test time (figure 12 of the supplement), the
+photometric error against the number of vectors (table 4), how far reflectance and light come apart,
+and how near the learned shapes come to identities that no training saw, beside random smooth shapes
+and the model's own. Writes DIR/face_model.npz, what has been learned, modes.png (supplement 1.1),
+lights.png, spaces.png, a film of a drawn person with `reconstruct`'s overlay (film.png),
+results.json and configuration.json.
 `small` takes some minutes on two cores, `full` about three hours.
 """
 

@@ -67,6 +67,18 @@ def test_frames_of_a_person_share_identity_and_reflectance() -> None:
         sampler.draw(6, tf.constant([1, 2]))
 
 
+def test_the_same_pictures_of_drawn_persons_are_shown_fewer_at_a_time(
+    system: FML, config: FMLConfig
+) -> None:
+    unlimited = config.data.synthetic.model_copy(update={"corpus": None})  # thus not shuffled
+    data = config.data.model_copy(update={"synthetic": unlimited})
+    single = FML.from_config({**system.get_config(), "frames": 1, "drawn_frames": FRAMES})
+    single.morphable_model = system.morphable_model
+    together, _ = next(iter(system.training_batches(data, 2, seed=1)))
+    alone, _ = next(iter(single.training_batches(data, 2 * FRAMES, seed=1)))
+    np.testing.assert_array_equal(tf.reshape(together, alone.shape), alone)
+
+
 def test_shuffling_keeps_persons_together(system: FML, config: FMLConfig) -> None:
     """A drawn corpus of four persons, eight batches: each picture stays beside the same other."""
     beside: dict[bytes, set[bytes]] = {}
@@ -174,6 +186,7 @@ def test_records_and_drawn_persons_share_a_batch(
     ("change", "told"),
     [
         ("model.frames=3", "model.frames: expected 1, 2, 4, 8 or 16"),
+        ("model.drawn_frames=2", "drawn_frames: at least the 4 of frames, got 2"),
         ("data.augmentation.mirror=0.5", "which would mirror a person's pictures singly"),
         ("data.synthetic.records=[corpus]", "which have one picture of each person"),
     ],

@@ -126,6 +126,7 @@ def test_trainings_see_as_many_pictures_and_refuse_others(tools, tmp_path, monke
         runs.with_frames(frames)  # is there
     seen = [(c.model.frames, c.model.frames * c.training.batch_size) for c in started]
     assert seen == [(1, 16), (2, 16), (4, 16)]
+    assert {c.model.drawn_frames for c in started} == {4}
     runs.with_vectors(8)
     runs.with_vectors(0)
     some, none = started[3:]

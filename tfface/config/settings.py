@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -175,17 +175,27 @@ class FMLModelConfig(Section):
     """The multi-frame network, and the face model that it learns.
 
     `encoder` is the paper's network or a small one; training shows it `frames` pictures of a
-    person. The model has about `nodes` nodes in its deformation graph, and learns `identity` and
-    `albedo` vectors.
+    person at a time. A drawn person has `drawn_frames` of them, at least so many; null draws no
+    more than are shown at a time. The model has about `nodes` nodes in its deformation graph, and
+    learns `identity` and `albedo` vectors.
     """
 
     encoder: Literal["compact", "fml"] = "compact"
     image_size: Annotated[int, Field(ge=64, le=1024)] = 112
     frames: Literal[1, 2, 4, 8, 16] = 4
+    drawn_frames: Literal[1, 2, 4, 8, 16] | None = None
     nodes: Annotated[int, Field(ge=16)] = 521
     identity: Count = 80
     albedo: Count = 80
     focal_length: Positive = 4.5
+
+    @pydantic.model_validator(mode="after")
+    def _drawn_persons_suffice(self) -> Self:
+        if self.drawn_frames is not None and self.drawn_frames < self.frames:
+            raise ValueError(
+                f"drawn_frames: at least the {self.frames} of frames, got {self.drawn_frames}"
+            )
+        return self
 
 
 class FMLLossesConfig(Section):

@@ -69,6 +69,7 @@ class FML(CodeRegressor):
         encoder: `compact` or `fml` (see `MultiFrameEncoder`).
         neighbours: `(E, 2)` pairs of nodes that move a vertex in common.
         frames: M of training.
+        drawn_frames: Pictures of a drawn person, a multiple of M; M if None.
     """
 
     losses_type = FMLLossesConfig
@@ -80,10 +81,12 @@ class FML(CodeRegressor):
         compared: ArrayLike,
         neighbours: ArrayLike,
         frames: int = 4,
+        drawn_frames: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(decoder, compared, **options)
         self.neighbours, self.frames = np.asarray(neighbours, np.int32), int(frames)
+        self.drawn_frames = int(drawn_frames or frames)
         self.edges = _edges(self.triangles)
         images = self.encoder.input
         codes = self.multi_frame(keras.ops.expand_dims(images, 0))
@@ -226,7 +229,7 @@ class FML(CodeRegressor):
         """Of faces of the model that drawn persons are of."""
         model = self.morphable_model
         decoder = FaceDecoder.of_model(model, self.image_size, self.focal_length)
-        return decoder, FaceSampler(model, decoder, data.synthetic, self.frames)
+        return decoder, FaceSampler(model, decoder, data.synthetic, self.drawn_frames)
 
     def _by_person(
         self, images: tf.Tensor, targets: dict[str, tf.Tensor]
@@ -277,7 +280,11 @@ class FML(CodeRegressor):
         return make_optimizer(**settings, total_steps=lengths[0], later=later)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"neighbours": self.neighbours.tolist(), "frames": self.frames}
+        own = {
+            "neighbours": self.neighbours.tolist(),
+            "frames": self.frames,
+            "drawn_frames": self.drawn_frames,
+        }
         return {**super().get_config(), **own}
 
 

@@ -27,14 +27,18 @@ class Trainings:
         self.overrides = [*overrides, f"seed={seed}"]
 
     def with_frames(self, frames: int) -> Path:
-        """The run that sees so many pictures of each person, as many a step as the others.
+        """The run that sees so many pictures of a person together, of the others' pictures.
 
         Raises:
             ConfigError: the folder holds runs of other settings.
         """
         whole = self.config("unused")
         persons = whole.training.batch_size * whole.model.frames // frames
-        changes = [f"model.frames={frames}", f"training.batch_size={persons}"]
+        changes = [
+            f"model.frames={frames}",
+            f"model.drawn_frames={whole.model.frames}",
+            f"training.batch_size={persons}",
+        ]
         return self._train(f"frames_{frames}", changes)
 
     def with_vectors(self, vectors: int) -> Path:
