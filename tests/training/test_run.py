@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -242,3 +243,21 @@ def test_an_export_replaces_nothing_but_an_export(
     assert precious.read_text() == "precious"
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"tfface.export: {target}: expected a new folder or an exported model")
+
+
+def test_validation_batches_are_drawn_once_however_they_are_read() -> None:
+    drawn = []
+
+    def draw() -> Iterator[int]:
+        for number in range(5):
+            drawn.append(number)
+            yield number
+
+    batches = tf.data.Dataset.from_generator(
+        draw, output_signature=tf.TensorSpec([], tf.int32)
+    ).prefetch(2)
+    kept = run._kept(batches)
+    assert drawn == [0, 1, 2, 3, 4]
+    next(iter(kept))  # as for the pictures of a run
+    assert [list(kept.as_numpy_iterator()) for _ in range(2)] == [[0, 1, 2, 3, 4]] * 2
+    assert len(drawn) == 5

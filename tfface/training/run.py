@@ -252,7 +252,7 @@ def _fit(
     sizes = config.data, training.batch_size, config.seed
     validation = system.validation_batches(*sizes)
     if validation is not None:  # the same faces after every epoch
-        validation = share_batches(validation.take(training.validation_steps).cache())
+        validation = share_batches(_kept(validation.take(training.validation_steps)))
     checkpoint = RunCheckpoint(
         folder.checkpoints, training.checkpoint_every_epochs, history, chief=chief
     )
@@ -283,6 +283,14 @@ def _fit(
         )
         done = stage.end
     return checkpoint.history
+
+
+def _kept(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The batches, in memory; TensorFlow may take a cache that was read in part for a whole one."""
+    kept = batches.cache()
+    for _ in kept:
+        pass
+    return kept
 
 
 @contextmanager
