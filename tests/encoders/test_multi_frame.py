@@ -127,3 +127,14 @@ def test_refuses_what_it_does_not_know() -> None:
         MultiFrameEncoder("vgg", 64, SIZES, [0.0] * 3)
     with pytest.raises(ImageSizeError, match="image_size: expected at least 64 pixels, got 32"):
         MultiFrameEncoder("fml", 32, SIZES, [0.0] * 3)
+
+
+def test_units_of_the_identity_outlive_a_drift_of_their_weights() -> None:
+    """Inputs are positive: weights that fall together would silence a unit for everyone."""
+    encoder = make()
+    for layer in encoder.identity.layers:
+        if isinstance(layer, keras.layers.Dense):
+            layer.kernel.assign_sub(tf.ones_like(layer.kernel))
+    pooled = RANDOM.uniform(size=(8, *encoder.identity.input_shape[1:])).astype(np.float32)
+    features = encoder.identity(pooled, training=True).numpy()
+    assert (features.std(axis=0) > 0.1).all()  # across people

@@ -12,7 +12,7 @@ from keras import layers
 
 from tfface.code import CodeLayout
 from tfface.encoders.caffe_layers import require_size
-from tfface.encoders.compact import normalized_convolution, residual_features
+from tfface.encoders.compact import normalized, normalized_convolution, residual_features
 from tfface.layers.code_head import CodeHead
 
 IDENTITY_PARTS = ("identity", "albedo")  # of a person; the others are a frame's own
@@ -23,7 +23,8 @@ Map = tuple[int, int, int]  # height, width, channels
 
 @dataclass(frozen=True)
 class _Widths:
-    """Channels and units; with `normalized`, batch normalisation before every ReLU.
+    """Channels and units; with `normalized`, batch normalisation before the ReLUs of convolutions
+    and of the identity's layers. (Without, these die, and one face stands for all.)
 
     Attributes:
         low, medium: Of the features of those names.
@@ -175,7 +176,7 @@ def _identity_features(shape: Map, widths: _Widths) -> keras.Model:
         x = _convolution(x, width, 3, normalized=widths.normalized)
     x = layers.Flatten()(x)
     for _ in range(2):
-        x = layers.Dense(widths.identity_units, "relu", kernel_initializer="he_normal")(x)
+        x = _dense(x, widths.identity_units, widths)
     return keras.Model(pooled, x, name="identity_features")
 
 
@@ -202,3 +203,9 @@ def _convolution(
         return normalized_convolution(x, width, kernel, strides)
     options = {"activation": "relu", "kernel_initializer": "he_normal"}
     return layers.Conv2D(width, kernel, strides, "same", **options)(x)
+
+
+def _dense(x: keras.KerasTensor, units: int, widths: _Widths) -> keras.KerasTensor:
+    if widths.normalized:
+        return normalized(layers.Dense(units, use_bias=False)(x))
+    return layers.Dense(units, "relu", kernel_initializer="he_normal")(x)
