@@ -151,7 +151,7 @@ def test_the_whole_of_a_small_run(tools, tmp_path, monkeypatch, capsys):
         "model.identity=4",
         "model.albedo=4",
         "training.epochs=1",
-        "training.steps_per_epoch=1",
+        "training.steps_per_epoch=2",
         "training.batch_size=2",
         "training.validation_steps=1",
         "joint.epochs=1",

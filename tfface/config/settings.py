@@ -205,12 +205,13 @@ class FMLLossesConfig(Section):
     of [0, 1] and sides of the picture, and with `expression`, of sigmas, means over pictures;
     `smoothness` is of mm, `sparsity` of colours, both sums. The first two are the paper's for these
     units (there colours go to 255 and pixels to 240, it seems); its regularisers would be 1.5e-8,
-    2e-10 and 1.5e-13, which needs more pictures than two cores see.
+    2e-10 and 1.5e-13. With so little smoothness the mean face's vertices drift along its surface;
+    1e-6 keeps people's shapes from being learned.
     """
 
     photometric: NotNegative = 1.6
     landmark: NotNegative = 4.2
-    smoothness: NotNegative = 1e-6
+    smoothness: NotNegative = 1e-7
     sparsity: NotNegative = 1e-6
     expression: NotNegative = 1e-4
 

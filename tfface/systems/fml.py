@@ -277,7 +277,13 @@ class FML(CodeRegressor):
             (epochs * steps, joint.learning_rate)
             for epochs in (joint.epochs, joint.reflectance_epochs)
         ]
-        return make_optimizer(**settings, total_steps=lengths[0], later=later)
+        return make_optimizer(
+            **settings,
+            total_steps=lengths[0],
+            later=later,
+            # Weights of identity and reflectance had no gradients: Adam's first steps are long.
+            later_warmup_steps=settings["warmup_steps"],
+        )
 
     def get_config(self) -> dict[str, Any]:
         own = {
