@@ -4,7 +4,7 @@
 
 Trains what is compared, in DIR/runs (a killed call goes on): with one, two and four frames of each
 person at a time, of the same pictures, and with fewer learned vectors. Prints Markdown tables of
-the geometric error with one and two frames at test time (figure 12 of the supplement), the
+the geometric error with one and two frames at test time (table 1 of the paper), the
 photometric error against the number of vectors (table 4), how far reflectance and light come apart,
 and how near the learned shapes come to identities that no training saw, beside random smooth shapes
 and the model's own. Writes DIR/face_model.npz, what has been learned, modes.png (supplement 1.1),
@@ -72,7 +72,7 @@ SIZES = {
 
 
 def main() -> int:
-    """Command line; returns the exit status: 0, or 2 for a bad output folder."""
+    """Command line; returns the exit status: 0, 2 for a bad output folder, or the film's."""
     parser = argparse.ArgumentParser(description="Train and measure FML.")
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -85,7 +85,7 @@ def main() -> int:
         return fail("reproduce_fml", error)
     load_tensorflow_quietly()
     from fml_evaluation.comparisons import Source
-    from fml_evaluation.trainings import Trainings
+    from fml_evaluation.trainings import FRAMES, Trainings
     from tfface.exported_model import ModelError
     from tfface.training.run import USER_ERRORS
 
@@ -93,6 +93,7 @@ def main() -> int:
         runs = Trainings(options.output / "runs", size.config, size.overrides, options.seed)
         source = Source.of(runs.config("unused"), size.people, options.seed)
         results = measure(runs, source, size.vectors, options.output)
+        status = reconstruct_film(source, runs.with_frames(FRAMES[-1]) / "export", options.output)
         text = json.dumps(results, indent=1)
         (options.output / "results.json").write_text(text + "\n")
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
@@ -100,7 +101,7 @@ def main() -> int:
         (options.output / "configuration.json").write_text(text + "\n")
     except (*USER_ERRORS, ModelError) as error:
         return fail("reproduce_fml", error)
-    return 0
+    return status
 
 
 def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Path) -> Tables:
@@ -134,12 +135,12 @@ def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Pat
     report.draw_modes(learned, output / "modes.png")
     rows = comparisons.compare_spaces(source, learned, whole.compared, output / "spaces.png")
     tell("identities", "modes; left of held-out identities, mm", rows)
-    reconstruct_film(source, main_run / "export", output)
     return results
 
 
-def reconstruct_film(source: Source, export: Path, output: Path) -> None:
-    """A film of a drawn person through `tfface.reconstruct`; film.png shows its overlay."""
+def reconstruct_film(source: Source, export: Path, output: Path) -> int:
+    """A film of a drawn person through `tfface.reconstruct`, whose exit status is returned;
+    film.png shows its overlay."""
     import tfface.reconstruct
     from fml_evaluation import report
     from fml_evaluation.people import draw_film
@@ -148,9 +149,11 @@ def reconstruct_film(source: Source, export: Path, output: Path) -> None:
     clip, place = output / "film.mp4", output / "reconstructed"
     draw_film(source.model, source.config.data.synthetic, FILM, source.seed, clip)
     arguments = [str(clip), "--model", str(export), "--output", str(place)]
-    if tfface.reconstruct.main(arguments) == 0:
+    status = tfface.reconstruct.main(arguments)
+    if status == 0:
         frames = (frame for _, frame in video_frames(place / "film" / "overlay.mp4"))
         report.draw_film(frames, SHOWN, output / "film.png")
+    return status
 
 
 if __name__ == "__main__":

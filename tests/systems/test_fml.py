@@ -72,8 +72,8 @@ def test_the_same_pictures_of_drawn_persons_are_shown_fewer_at_a_time(
 ) -> None:
     unlimited = config.data.synthetic.model_copy(update={"corpus": None})  # thus not shuffled
     data = config.data.model_copy(update={"synthetic": unlimited})
-    single = FML.from_config({**system.get_config(), "frames": 1, "drawn_frames": FRAMES})
-    single.morphable_model = system.morphable_model
+    model = config.model.model_copy(update={"frames": 1, "drawn_frames": FRAMES})
+    single = build_system(config.model_copy(update={"model": model}))
     together, _ = next(iter(system.training_batches(data, 2, seed=1)))
     alone, _ = next(iter(single.training_batches(data, 2 * FRAMES, seed=1)))
     np.testing.assert_array_equal(tf.reshape(together, alone.shape), alone)

@@ -204,9 +204,10 @@ class FMLLossesConfig(Section):
     `photometric` and `landmark` are means over visible vertices and sums over landmarks, in colours
     of [0, 1] and sides of the picture, and with `expression`, of sigmas, means over pictures;
     `smoothness` is of mm, `sparsity` of colours, both sums. The first two are the paper's for these
-    units (there colours go to 255 and pixels to 240, it seems); its regularisers would be 1.5e-8,
-    2e-10 and 1.5e-13. With so little smoothness the mean face's vertices drift along its surface;
-    1e-6 keeps people's shapes from being learned.
+    units (there colours go to 255 and pixels to 240, it seems); its regularisers would be 3.8e-9,
+    5e-11 (a quarter: it sums the other terms over four pictures) and 1.5e-13. With so little
+    smoothness the mean face's vertices drift along its surface; 1e-6 keeps people's shapes from
+    being learned.
     """
 
     photometric: NotNegative = 1.6

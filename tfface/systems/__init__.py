@@ -48,7 +48,7 @@ def build_system(config: Config) -> FaceSystem:
     if isinstance(config, MoFAConfig):
         options["sampled_vertices"] = config.model.sampled_vertices
     if isinstance(config, FMLConfig):
-        settings = ("frames", "nodes", "identity", "albedo")
+        settings = ("frames", "drawn_frames", "nodes", "identity", "albedo")
         options |= {name: getattr(config.model, name) for name in settings}
     if isinstance(config, CoarseFineConfig):
         options |= {"passes": config.model.passes, "detail": config.model.detail}

@@ -281,7 +281,7 @@ class FML(CodeRegressor):
             **settings,
             total_steps=lengths[0],
             later=later,
-            # Weights of identity and reflectance had no gradients: Adam's first steps are long.
+            # The identity's layers had no gradients: Adam's first steps for them are long.
             later_warmup_steps=settings["warmup_steps"],
         )
 

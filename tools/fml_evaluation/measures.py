@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from fml_evaluation.people import People
 from tfface.exported_model import ExportedModel
@@ -13,6 +14,7 @@ from tfface.morphable.deformation_graph import deformation_graph
 from tfface.morphable.model import MorphableModel
 
 _BATCH = 16
+SMOOTH = 20.0  # mm
 
 
 def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.ndarray:
@@ -98,13 +100,15 @@ def explained_identities(
         seed: Of the random space.
 
     Returns:
-        `learned`, `random` (smooth: nodes of the graph at random) and `truth` (the modes of the
-        model itself): root mean square distances in mm for each count.
+        `learned`, `random` (nodes of the graph at random, alike within `SMOOTH`) and `truth` (the
+        modes of the model itself): root mean square distances in mm for each count.
     """
     goal = (identities @ truth.identity[face].reshape(-1, truth.identity.shape[-1]).T).astype(float)
     random = np.random.default_rng(seed)
     graph = deformation_graph(truth, nodes)
-    moved = random.standard_normal((graph.skinning.shape[1], 3 * max(counts)))
+    nodes_at = truth.mean[graph.nodes]
+    alike = np.exp(-0.5 * cdist(nodes_at, nodes_at, "sqeuclidean") / SMOOTH**2)
+    moved = alike @ random.standard_normal((len(alike), 3 * max(counts)))
     smooth = (graph.skinning @ moved)[face].reshape(goal.shape[1], max(counts))
     shift = (learned.mean - truth.mean)[face].reshape(-1)
     tangents = _similarity_tangents(truth.mean[face])

@@ -44,25 +44,22 @@ class Trainings:
     def with_vectors(self, vectors: int) -> Path:
         """The run that learns so many vectors of shape and of reflectance.
 
-        Without any, it learns pose, light, expression and the mean reflectance all the time.
+        Without any, codes of identity and reflectance stay zero, and the rest is learned alike.
 
         Raises:
             ConfigError: as `with_frames`.
         """
         if vectors:
             changes = [f"model.identity={vectors}", f"model.albedo={vectors}"]
-            return self._train(f"vectors_{vectors}", changes)
-        whole = self.config("unused")
-        joint = whole.joint
-        epochs = whole.training.epochs + joint.epochs + joint.reflectance_epochs
-        changes = [f"training.epochs={epochs}", "joint.epochs=0", "joint.reflectance_epochs=0"]
-        return self._train("vectors_0", changes)
+        else:
+            changes = ["optimizer.multipliers.identity_head=0"]
+        return self._train(f"vectors_{vectors}", changes)
 
     def _train(self, name: str, changes: Sequence[str]) -> Path:
         config, folder = self.config(name, changes), RunFolder(self.folder / name)
         if folder.config.exists():
             before = load_config(folder.config)
-            if before != config:
+            if before.model_copy(update={"output": config.output}) != config:
                 raise ConfigError(f"{folder.root}: holds another run; choose another folder")
         if not folder.export.exists():
             train(config, resume=True)
