@@ -92,10 +92,11 @@ def compare_vectors(
 
 
 def compare_lights(source: Source, model: ExportedModel, picture: Path) -> Rows:
-    """How far one person's reflectances under two lights lie apart; draws four people."""
+    """How far reflectances lie apart, of one person under two lights and of two people; draws four
+    people."""
     lit = source.people(light_only=True)
     report.draw_lights(model, lit.pictures[:4], picture)
-    return {"one person under two lights": measures.light_differences(model, lit)}
+    return measures.light_differences(model, lit)
 
 
 def compare_spaces(

@@ -51,28 +51,38 @@ def photometric_errors(model: ExportedModel, crops: np.ndarray) -> np.ndarray:
     return np.concatenate(errors)
 
 
-def light_differences(model: ExportedModel, people: People) -> dict[str, float]:
-    """How much pictures of one person under two lights differ, and what is made of them.
+def light_differences(model: ExportedModel, people: People) -> dict[str, dict[str, float]]:
+    """How much pictures under two lights differ, and what is made of them.
 
     Returns:
-        Mean RGB distances: `pictures`, of the pixels of the face; `albedo`, of the reflectances
-        that are regressed from each alone; `people`, of those of different people.
+        For `one person under two lights` and for `two people`, mean RGB distances of the vertices
+        that both pictures show: `pictures`, of the colours there, and `albedo`, of the
+        reflectances that are regressed from each alone.
     """
-    first, second = (people.pictures[:, i].astype(np.float64) / 255 for i in (0, 1))
-    apart = np.linalg.norm(first - second, axis=-1)
-    face = model.compared > 0.5
-    albedo = []
-    for number in (0, 1):
-        codes = [
-            model.regress(people.pictures[i : i + _BATCH, number])
-            for i in range(0, len(first), _BATCH)
-        ]
-        found = [np.clip(model.decode(parts)["albedo"][:, face], 0, 1) for parts in codes]
-        albedo.append(np.concatenate(found))
+    first, second = (_seen(model, people.pictures[:, number]) for number in (0, 1))
+    others = tuple(np.roll(part, 1, axis=0) for part in first)
     return {
-        "pictures": float(apart[people.faces[:, 0]].mean()),
-        "albedo": float(np.linalg.norm(albedo[0] - albedo[1], axis=-1).mean()),
-        "people": float(np.linalg.norm(albedo[0] - np.roll(albedo[0], 1, 0), axis=-1).mean()),
+        "one person under two lights": _differences(first, second),
+        "two people": _differences(first, others),
+    }
+
+
+def _seen(model: ExportedModel, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Colours and reflectance `(N, V, 3)` of the vertices in `(N, S, S, 3)`, and which are seen."""
+    found = []
+    for first in range(0, len(crops), _BATCH):
+        batch = crops[first : first + _BATCH]
+        faces = model.pose(model.regress(batch))
+        seen = faces.visible & (model.compared > 0.5)
+        found.append((model.observe(faces, batch), faces.albedo, seen))
+    return tuple(np.concatenate(values) for values in zip(*found, strict=True))
+
+
+def _differences(first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]) -> dict[str, float]:
+    both = first[2] & second[2]
+    return {
+        name: float(np.linalg.norm(first[i] - second[i], axis=-1)[both].mean())
+        for i, name in enumerate(("pictures", "albedo"))
     }
 
 

@@ -28,12 +28,10 @@ class People:
     Attributes:
         pictures: `(P, M, S, S, 3)` uint8.
         vertices: `(P, M, V, 3)` mm, identity and expression, without pose.
-        faces: `(P, M, S, S)` bool, where the face model is.
     """
 
     pictures: np.ndarray
     vertices: np.ndarray
-    faces: np.ndarray
 
 
 def draw_people(
@@ -72,21 +70,13 @@ def draw_people(
             }
             codes = layout.join(parts)
         vertices = decoder.face_model.vertices(parts["identity"], parts["expression"])
-        shown = painter.maps(codes)["mask"][..., 0] > 0.5
         # One after another, so that hair and background of a person's pictures are one.
         images = [
             painter(codes[i::frames], seeds[1] if light_only else seeds[1] + i)["image"]
             for i in range(frames)
         ]
         pictures = np.round(255 * np.clip(np.stack(images, axis=1), 0, 1)).astype(np.uint8)
-        split = (number, frames)
-        found.append(
-            (
-                pictures,
-                vertices.numpy().reshape(*split, -1, 3),
-                shown.numpy().reshape(*split, *pictures.shape[2:4]),
-            )
-        )
+        found.append((pictures, vertices.numpy().reshape(number, frames, -1, 3)))
     return People(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
