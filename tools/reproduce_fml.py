@@ -10,7 +10,7 @@ and how near the learned shapes come to identities that no training saw, beside 
 and the model's own. Writes DIR/face_model.npz, what has been learned, modes.png (supplement 1.1),
 lights.png, spaces.png, a film of a drawn person with `reconstruct`'s overlay (film.png),
 results.json and configuration.json.
-`small` takes some minutes on two cores, `full` about three hours.
+`small` takes some minutes on two cores, `full` hours.
 """
 
 from __future__ import annotations

@@ -8,6 +8,16 @@ was found.
 
 from tfface.config.distributions import Coefficients, Constant, Normal, Samples, Scalar, Uniform
 from tfface.config.load import load_config
+from tfface.config.networks import (
+    CoarseFineLossesConfig,
+    FaceModelConfig,
+    FMLLossesConfig,
+    IdentityLossesConfig,
+    InverseFaceNetLossesConfig,
+    ModelConfig,
+    MoFALossesConfig,
+    RecognitionModelConfig,
+)
 from tfface.config.schema import (
     CONFIGS,
     CoarseFineConfig,
@@ -21,17 +31,9 @@ from tfface.config.sections import ConfigError, Section
 from tfface.config.settings import (
     AugmentationConfig,
     BootstrappingConfig,
-    CoarseFineLossesConfig,
     DataConfig,
-    FaceModelConfig,
-    FMLLossesConfig,
-    IdentityLossesConfig,
-    InverseFaceNetLossesConfig,
-    ModelConfig,
-    MoFALossesConfig,
     NoiseConfig,
     OptimizerConfig,
-    RecognitionModelConfig,
     SyntheticConfig,
     TrainingConfig,
     UnsupervisedConfig,

@@ -8,24 +8,26 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from tfface.config.sections import Section
-from tfface.config.settings import (
-    BootstrappingConfig,
+from tfface.config.networks import (
     CoarseFineLossesConfig,
     CoarseFineModelConfig,
-    DataConfig,
-    EndToEndConfig,
     FaceModelConfig,
     FMLLossesConfig,
     FMLModelConfig,
     IdentityLossesConfig,
     InverseFaceNetLossesConfig,
-    JointTrainingConfig,
     ModelConfig,
     MoFALossesConfig,
     MoFAModelConfig,
-    OptimizerConfig,
     RecognitionModelConfig,
+)
+from tfface.config.sections import Section
+from tfface.config.settings import (
+    BootstrappingConfig,
+    DataConfig,
+    EndToEndConfig,
+    JointTrainingConfig,
+    OptimizerConfig,
     TrainingConfig,
     UnsupervisedConfig,
 )

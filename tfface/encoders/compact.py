@@ -54,10 +54,10 @@ def normalized_convolution(
 ) -> keras.KerasTensor:
     """Convolution, batch normalisation and, perhaps, a ReLU."""
     x = layers.Conv2D(width, kernel, strides, padding="same", use_bias=False)(x)
-    return normalized(x, activation)
+    return batch_normalized(x, activation)
 
 
-def normalized(x: keras.KerasTensor, activation: bool = True) -> keras.KerasTensor:
+def batch_normalized(x: keras.KerasTensor, activation: bool = True) -> keras.KerasTensor:
     """Batch normalisation and, perhaps, a ReLU."""
     x = layers.BatchNormalization(momentum=0.95, synchronized=True)(x)
     return layers.ReLU()(x) if activation else x

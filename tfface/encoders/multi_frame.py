@@ -12,7 +12,7 @@ from keras import layers
 
 from tfface.code import CodeLayout
 from tfface.encoders.caffe_layers import require_size
-from tfface.encoders.compact import normalized, normalized_convolution, residual_features
+from tfface.encoders.compact import batch_normalized, normalized_convolution, residual_features
 from tfface.layers.code_head import CodeHead
 
 IDENTITY_PARTS = ("identity", "albedo")  # of a person; the others are a frame's own
@@ -207,5 +207,5 @@ def _convolution(
 
 def _dense(x: keras.KerasTensor, units: int, widths: _Widths) -> keras.KerasTensor:
     if widths.normalized:
-        return normalized(layers.Dense(units, use_bias=False)(x))
+        return batch_normalized(layers.Dense(units, use_bias=False)(x))
     return layers.Dense(units, "relu", kernel_initializer="he_normal")(x)

@@ -27,7 +27,8 @@ class Trainings:
         self.overrides = [*overrides, f"seed={seed}"]
 
     def with_frames(self, frames: int) -> Path:
-        """The run that sees so many pictures of a person together, of the others' pictures.
+        """The run that sees so many pictures of a person together; all see the same ones, and as
+        many a step.
 
         Raises:
             ConfigError: the folder holds runs of other settings.
