@@ -185,17 +185,9 @@ class _Run:
 
     def _process_person(self, files: Sequence[Path]) -> None:
         """Reconstructs and writes the one person of all photos."""
-        from tfface.data.photos import PhotoError, read_photo
-
-        photos = {}
-        for path in files:
-            try:
-                photos[path] = read_photo(path)
-            except PhotoError as error:
-                self._fail(error)
-        names = [os.fspath(path) for path in photos]
-        faces = self.reconstructor.together(list(photos.values()), names)
-        for path, face in zip(photos, faces, strict=True):
+        photos = _Photos([path for path in files if self._is_readable(path)])
+        faces = self.reconstructor.together(photos, map(os.fspath, photos.paths))
+        for path, face in zip(photos.paths, faces, strict=True):
             if face is None:
                 self._fail(f"{path}: no face found")
                 continue
@@ -203,6 +195,16 @@ class _Run:
                 tqdm.write(str(face.save(self._free_name(self.output / path.stem, path))))
             except OSError as error:
                 self._fail(f"{path}: cannot write to {self.output}: {error.strerror or error}")
+
+    def _is_readable(self, path: Path) -> bool:
+        from tfface.data.photos import PhotoError, read_photo
+
+        try:
+            read_photo(path)
+        except PhotoError as error:
+            self._fail(error)
+            return False
+        return True
 
     def _process_file(self, path: Path) -> None:
         from tfface.data.photos import PhotoError, is_video, read_photo
@@ -271,6 +273,18 @@ class _Run:
     def _fail(self, error: object) -> None:
         self.failed = True
         tqdm.write(f"tfface.reconstruct: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """Of files, one in memory at a time, as often as they are asked for."""
+
+    paths: Sequence[Path]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        from tfface.data.photos import read_photo
+
+        return map(read_photo, self.paths)
 
 
 @dataclass(frozen=True)

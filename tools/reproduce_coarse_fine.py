@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -69,6 +68,7 @@ def main() -> int:
 
     from coarse_fine_evaluation import measures, report
     from mofa_evaluation.photos import held_out_photos
+    from results import write_results
     from tfface.config import CoarseFineConfig, load_config
     from tfface.data.photos import read_photo
     from tfface.exported_model import ExportedModel, ModelError
@@ -110,12 +110,10 @@ def main() -> int:
         sharp = max(photos, key=lambda path: path.stat().st_size, default=None)
         shown, sides = read_photo(sharp) if sharp else data.astronaut(), subject.model.detail_sizes
         report.draw_photos(subject, [shown], sides, options.output / "sizes.png")
-        report.write_results(options.output, results)
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
         configuration["models"] = {name: str(folder) for name, folder in folders.items()}
         configuration["losses"] = config.losses.model_dump()
-        text = json.dumps(configuration, indent=1)
-        (options.output / "configuration.json").write_text(text + "\n")
+        write_results(options.output, results, configuration)
     except (*USER_ERRORS, ModelError) as error:
         return fail("reproduce_coarse_fine", error)
     return 0

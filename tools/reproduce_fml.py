@@ -16,7 +16,6 @@ results.json and configuration.json.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -86,6 +85,7 @@ def main() -> int:
     load_tensorflow_quietly()
     from fml_evaluation.comparisons import Source
     from fml_evaluation.trainings import FRAMES, Trainings
+    from results import write_results
     from tfface.exported_model import ModelError
     from tfface.training.run import USER_ERRORS
 
@@ -94,11 +94,8 @@ def main() -> int:
         source = Source.of(runs.config("unused"), size.people, options.seed)
         results = measure(runs, source, size.vectors, options.output)
         status = reconstruct_film(source, runs.with_frames(FRAMES[-1]) / "export", options.output)
-        text = json.dumps(results, indent=1)
-        (options.output / "results.json").write_text(text + "\n")
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
-        text = json.dumps(configuration, indent=1)
-        (options.output / "configuration.json").write_text(text + "\n")
+        write_results(options.output, results, configuration)
     except (*USER_ERRORS, ModelError) as error:
         return fail("reproduce_fml", error)
     return status

@@ -15,7 +15,6 @@ Prints Markdown tables and writes DIR/results.json, faces.png and configuration.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -74,9 +73,9 @@ def main() -> int:
         recognisability_table,
         stability_table,
         step_table,
-        write_results,
     )
     from mofa_evaluation.photos import held_out_photos
+    from results import write_results
     from tfface.data import prepare
     from tfface.exported_model import ExportedModel, ModelError
     from tfface.morphable.load import configured_face_model
@@ -122,11 +121,9 @@ def main() -> int:
             print(f"skipped: held-out photos and ablations (no {shared / 'photos'})\n")
         results["step"] = {"milliseconds": step_times(ablations.config("full"))}
         print(step_table(results["step"]["milliseconds"]))
-        write_results(options.output, results)
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
         configuration["config"] = ablations.config("full").model_dump()
-        text = json.dumps(configuration, indent=1)
-        (options.output / "configuration.json").write_text(text + "\n")
+        write_results(options.output, results, configuration)
     except (*USER_ERRORS, ModelError, ValueError) as error:
         return fail("reproduce_identity_regression", error)
     return 0

@@ -149,6 +149,14 @@ def test_the_command_line_writes_what_training_reads(
     assert 0 < inside.min() < inside.max() < 64
 
 
+@pytest.mark.parametrize("option", [["--faces", "all"], ["--person-from", "folder"]])
+def test_who_is_who_is_not_for_options_of_single_photos(option, tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path), "--frames", "2", *option, "--output", str(tmp_path / "r")])
+    assert stopped.value.code == 2
+    assert "--frames knows who is who" in capsys.readouterr().err
+
+
 def test_each_picture_is_changed_in_its_own_way_and_again_alike(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -84,7 +84,7 @@ def test_light_differences_by_hand(tools, draw):
     people = draw(light_only=True)
     found = light_differences(Known(people.vertices), people)
     means = people.pictures.mean(axis=(2, 3)) / 255
-    others = {"one person under two lights": means[:, 1], "two people": np.roll(means[:, 0], 1, 0)}
+    others = {"one_person": means[:, 1], "two_people": np.roll(means[:, 0], 1, 0)}
     assert set(found) == set(others)
     for name, other in others.items():
         apart = np.linalg.norm(means[:, 0] - other, axis=-1).mean()
@@ -174,10 +174,11 @@ def test_the_whole_of_a_small_run(tools, tmp_path, monkeypatch, capsys):
     assert reproduce_fml.main() == 0
     assert "| frames in training |" in capsys.readouterr().out
     results = json.loads((output / "results.json").read_text())
-    assert set(results["geometry"]) == {"mean face", "1", "2", "4"}
-    assert 1 < results["geometry"]["mean face"]["one frame, mm"] < 6
-    assert 0.5 < results["geometry"]["4"]["one frame, mm"] < 10
-    assert results["identities"]["0"]["random"] == results["identities"]["0"]["truth"] > 1
+    assert 1 < results["geometry.mean_face.one_mm"] < 6
+    for frames in "124":
+        assert 0.5 < results[f"geometry.{frames}.one_mm"] < 10
+    assert results["vectors.all.photometric"] > 0
+    assert results["identities.0.random"] == results["identities.0.truth"] > 1
     for name in ("modes", "lights", "spaces", "film"):
         assert (output / f"{name}.png").stat().st_size > 1000
     assert load_face_model(str(output / "face_model.npz")).vertex_count > 1000

@@ -229,7 +229,8 @@ def _photos_digest(photos: Sequence[Photo]) -> str:
         return ""
     digest = hashlib.sha256()
     for photo in photos:
-        size = photo.path.stat().st_size if photo.path.exists() else -1
+        # The size of a folder is the file system's affair.
+        size = photo.path.stat().st_size if photo.path.is_file() else -1
         digest.update(f"{photo.name}\0{size}\0{_photos_digest(photo.members)}".encode())
     return digest.hexdigest()
 

@@ -29,7 +29,10 @@ _PHOTOS_PER_SHARD = 256
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.frames and (options.faces or options.person_from):
+        parser.error("--faces, --person-from: --frames knows who is who: one person a folder")
     try:
         settings = _settings(options)
         photos = find_photos(options.photos, options.match_regex, options.exclude_regex)
@@ -91,10 +94,10 @@ def find_photos(paths: Sequence[str], match: str | None, exclude: str | None) ->
 def _settings(options: argparse.Namespace) -> FaceSettings:
     return FaceSettings(
         image_size=options.image_size,
-        faces=options.faces,
+        faces=options.faces or FaceSettings.faces,
         min_face=options.min_face,
         min_confidence=options.min_confidence,
-        person_from=options.person_from,
+        person_from=options.person_from or FaceSettings.person_from,
         encoding=options.encoding,
         frames=options.frames,
     )
@@ -110,14 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--image-size", type=_image_size, default=default.image_size, help="pixels of a crop")
     add("--shards", type=whole_number, help=f"number of files (one per {_PHOTOS_PER_SHARD} photos)")
     add("--jobs", type=whole_number, default=os.cpu_count() or 1, help="parallel processes")
-    add("--faces", choices=("largest", "all"), default=default.faces, help="of each photo")
+    add("--faces", choices=("largest", "all"), help="of each photo (default: largest)")
     add("--min-face", type=float, default=default.min_face, help="pixels; smaller ones rejected")
     add("--min-confidence", type=float, default=default.min_confidence, help="of the landmarks")
     add(
         "--person-from",
         choices=("stem", "folder", "none"),
-        default=default.person_from,
-        help="what names the person: the file's name, its folder's, or nothing",
+        help="what names the person: the file's name (default), its folder's, or nothing",
     )
     add(
         "--frames",

@@ -10,8 +10,10 @@ Where the paper is silent, or something else is done here:
   the compact network count it.)
 - The weights w_ij come from the colours of this very pass, means over a person's pictures.
 - Terms of pictures are means over them; the weights of the regularisers are larger.
+- Landmarks are 68, those of the jaw slide; of the vertices, those of the face are compared.
 - In the first of the three stages the parameters of identity and reflectance stay zero: it learns
-  pose, light, expression and the mean reflectance.
+  pose, light, expression and the mean reflectance. In the third reflectance learns faster, and
+  the rest goes on.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -52,17 +51,6 @@ def table(corner: str, rows: Mapping[str, Numbers]) -> str:
         cells = [f"{numbers[column]:.3g}" for column in columns]
         lines.append(f"| {TITLES.get(name, name)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def write_results(folder: Path, results: Mapping[str, Mapping[str, Numbers]]) -> None:
-    """Writes results.json: "passes.0.posed_mm" and so on."""
-    flat = {
-        ".".join((name, row, column)): round(float(value), 6)
-        for name, rows in results.items()
-        for row, numbers in rows.items()
-        for column, value in numbers.items()
-    }
-    (folder / "results.json").write_text(json.dumps(flat, indent=1, sort_keys=True) + "\n")
 
 
 def draw_passes(subject: Subject, crops: np.ndarray, file: Path) -> None:

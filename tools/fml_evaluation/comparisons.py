@@ -19,13 +19,11 @@ from tfface.morphable.load import load_face_model
 from tfface.morphable.model import MorphableModel
 
 PAPER = {  # table 1: mm, by the number of frames in training; one in training and two is not there
-    1: {"paper, one": 1.92},
-    2: {"paper, one": 1.82, "paper, two": 1.80},
-    4: {"paper, one": 1.76, "paper, two": 1.74},
+    1: {"paper_one_mm": 1.92},
+    2: {"paper_one_mm": 1.82, "paper_two_mm": 1.80},
+    4: {"paper_one_mm": 1.76, "paper_two_mm": 1.74},
 }
 MODES = (0, 5, 10, 20, 40, 80)
-_ONE, _TWO = "one frame, mm", "two frames, mm"
-_PHOTOMETRIC = "photometric error, RGB distance"
 
 Rows = dict[str, dict[str, float]]
 
@@ -65,15 +63,15 @@ def compare_frames(models: Mapping[int, ExportedModel], people: People, mean: np
     first row is that of the mean face, `(V, 3)`, which sees none."""
     face = next(iter(models.values())).compared > 0.5
     blind = [measures.aligned_distance(mean[face], true[0, face]) for true in people.vertices]
-    rows = {"mean face": {_ONE: float(np.mean(blind)), _TWO: float(np.mean(blind))}}
+    rows = {"mean_face": dict.fromkeys(("one_mm", "two_mm"), float(np.mean(blind)))}
     for frames, model in models.items():
         one, two = (measures.geometric_errors(model, people, shown) for shown in (1, 2))
         rows[str(frames)] = {
-            _ONE: float(one.mean()),
-            _TWO: float(two.mean()),
-            "two better than one, share of people": float(np.mean(two < one)),
-            "SD, one frame": float(one.std()),
-            "SD, two frames": float(two.std()),
+            "one_mm": float(one.mean()),
+            "two_mm": float(two.mean()),
+            "share_two_better": float(np.mean(two < one)),
+            "one_sd_mm": float(one.std()),
+            "two_sd_mm": float(two.std()),
             **PAPER[frames],
         }
     return rows
@@ -85,10 +83,10 @@ def compare_vectors(
     """Photometric errors, by the number of learned vectors; `whole` has learned all."""
 
     def row(model: ExportedModel) -> dict[str, float]:
-        return {_PHOTOMETRIC: float(np.nanmean(measures.photometric_errors(model, crops)))}
+        return {"photometric": float(np.nanmean(measures.photometric_errors(model, crops)))}
 
     fewer = {str(n): row(ExportedModel(runs.with_vectors(n) / "export")) for n in vectors}
-    return {**fewer, f"{runs.config('unused').model.identity} (all)": row(whole)}
+    return {**fewer, "all": row(whole)}
 
 
 def compare_lights(source: Source, model: ExportedModel, picture: Path) -> Rows:

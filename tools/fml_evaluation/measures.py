@@ -55,15 +55,15 @@ def light_differences(model: ExportedModel, people: People) -> dict[str, dict[st
     """How much pictures under two lights differ, and what is made of them.
 
     Returns:
-        For `one person under two lights` and for `two people`, mean RGB distances of the vertices
+        For `one_person` under two lights and for `two_people`, mean RGB distances of the vertices
         that both pictures show: `pictures`, of the colours there, and `albedo`, of the
         reflectances that are regressed from each alone.
     """
     first, second = (_seen(model, people.pictures[:, number]) for number in (0, 1))
     others = tuple(np.roll(part, 1, axis=0) for part in first)
     return {
-        "one person under two lights": _differences(first, second),
-        "two people": _differences(first, others),
+        "one_person": _differences(first, second),
+        "two_people": _differences(first, others),
     }
 
 

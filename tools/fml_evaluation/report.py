@@ -20,16 +20,31 @@ MODES, SIGMAS = 4, 2.5  # of modes.png
 _SIDE = 200  # px of a face
 _TURNED = -35.0  # degrees
 
+TITLES = {
+    "one_mm": "one frame, mm",
+    "two_mm": "two frames, mm",
+    "share_two_better": "two better than one, share of people",
+    "one_sd_mm": "SD, one frame",
+    "two_sd_mm": "SD, two frames",
+    "paper_one_mm": "paper, one",
+    "paper_two_mm": "paper, two",
+    "mean_face": "mean face",
+    "photometric": "photometric error, RGB distance",
+    "one_person": "one person under two lights",
+    "two_people": "two people",
+}
+
 Numbers = Mapping[str, float]
 
 
 def table(corner: str, rows: Mapping[str, Numbers]) -> str:
     """A Markdown table: a row for each name, a column for each measure; cells may be empty."""
     columns = max((list(numbers) for numbers in rows.values()), key=len)
-    lines = [f"| {corner} | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
+    lines = [f"| {corner} | " + " | ".join(TITLES.get(name, name) for name in columns) + " |"]
+    lines.append("|---|" + "--:|" * len(columns))
     for name, numbers in rows.items():
         cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {TITLES.get(name, name)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

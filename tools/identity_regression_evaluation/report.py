@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,17 +64,6 @@ def step_table(times: Numbers) -> str:
     for name, milliseconds in times.items():
         lines.append(f"| {name} | {milliseconds:.0f} | {milliseconds / times['step']:.2f} |")
     return "\n".join(lines)
-
-
-def write_results(folder: Path, results: Mapping[str, Mapping[str, Numbers]]) -> None:
-    """Writes results.json: "second.mofa.cosine" and so on."""
-    flat = {
-        ".".join((table, row, column)): round(float(value), 5)
-        for table, rows in results.items()
-        for row, numbers in rows.items()
-        for column, value in numbers.items()
-    }
-    (folder / "results.json").write_text(json.dumps(flat, indent=1, sort_keys=True) + "\n")
 
 
 def draw_faces(
