@@ -65,6 +65,7 @@ def test_the_most_different() -> None:
     turns = np.array([[0.1, 0], [0.0, 0.01], [0.5, 0], [-0.45, 0], [0.48, 0.02]])
     assert most_different(turns, 3) == [1, 2, 3]
     assert sorted(most_different(turns, 9)) == [0, 1, 2, 3, 4]
+    assert sorted(most_different(np.zeros((3, 2)), 3)) == [0, 1, 2]  # copies of one picture
 
 
 def test_a_folder_is_a_person(folder: Path) -> None:

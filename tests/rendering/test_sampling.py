@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.ndimage import map_coordinates
 
 from tests.gradients import assert_gradients
-from tfface.rendering.sampling import inside_image, sample_bilinear
+from tfface.rendering.sampling import bilinear_slopes, inside_image, sample_bilinear
 
 RANDOM = np.random.default_rng(4)
 
@@ -65,6 +65,17 @@ def test_gradient_of_positions_is_the_slope() -> None:
         sampled = sample_bilinear(tf.constant(ramp(7, 12)), pixels)
     slope = tape.gradient(sampled, pixels)[0]
     np.testing.assert_allclose(slope, [[1, 1], [0, 1], [1, 0]], atol=1e-12)
+
+
+def test_slopes_are_the_gradient() -> None:
+    """Inside, beyond the outermost pixel centres and outside of the picture."""
+    rng = np.random.default_rng(5)
+    images = tf.constant(rng.random((2, 6, 7, 3)))
+    pixels = tf.Variable(rng.uniform(-2.0, 9.0, (2, 200, 2)))
+    with tf.GradientTape(persistent=True) as tape:
+        channels = tf.unstack(sample_bilinear(images, pixels), axis=-1)
+    expected = tf.stack([tape.gradient(channel, pixels) for channel in channels], axis=2)
+    np.testing.assert_allclose(bilinear_slopes(images, pixels), expected, atol=1e-12)
 
 
 def test_half_precision_images_and_static_shapes() -> None:

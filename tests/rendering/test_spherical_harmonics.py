@@ -7,7 +7,12 @@ import tensorflow as tf
 
 from tests.gradients import assert_gradients
 from tfface.rendering.rotations import rotation_matrix
-from tfface.rendering.spherical_harmonics import ambient_illumination, sh_basis, sh_shading
+from tfface.rendering.spherical_harmonics import (
+    ambient_illumination,
+    sh_basis,
+    sh_basis_gradient,
+    sh_shading,
+)
 
 RANDOM = np.random.default_rng(2)
 
@@ -69,6 +74,15 @@ def test_bands_are_invariant_under_rotation() -> None:
 
 def test_gradients() -> None:
     assert_gradients(sh_shading, [unit(6).reshape(2, 3, 3), RANDOM.normal(size=(2, 9, 3))])
+
+
+def test_the_gradient_of_the_basis_is_that_of_its_polynomials() -> None:
+    normals = tf.Variable(np.random.default_rng(3).normal(size=(5, 3)))
+    with tf.GradientTape(persistent=True) as tape:
+        functions = tf.unstack(sh_basis(normals), axis=-1)
+    zero = tf.UnconnectedGradients.ZERO
+    expected = [tape.gradient(h, normals, unconnected_gradients=zero) for h in functions]
+    np.testing.assert_allclose(sh_basis_gradient(normals), tf.stack(expected, axis=1), atol=1e-12)
 
 
 def test_pixels_are_lit_as_vertices_are() -> None:

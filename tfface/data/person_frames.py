@@ -85,6 +85,7 @@ def most_different(turns: np.ndarray, count: int) -> list[int]:
     chosen = [int(np.argmin(np.linalg.norm(turns, axis=1)))]
     while len(chosen) < min(count, len(turns)):
         apart = np.linalg.norm(turns[:, None] - turns[chosen], axis=-1).min(axis=1)
+        apart[chosen] = -1.0  # copies of one picture lie in one place
         chosen.append(int(np.argmax(apart)))
     return chosen
 

@@ -38,6 +38,22 @@ def sh_basis(normals: tf.Tensor) -> tf.Tensor:
     return tf.stack(_polynomials(normals), axis=-1) * constants
 
 
+def sh_basis_gradient(normals: tf.Tensor) -> tf.Tensor:
+    """The derivatives dH_b / dn of the basis functions, `[..., 3]` -> `[..., 9, 3]`.
+
+    Of the polynomials in x, y, z that `sh_basis` computes, in all three coordinates.
+    """
+    x, y, z = tf.unstack(tf.convert_to_tensor(normals), axis=-1)
+    one, zero = tf.ones_like(x), tf.zeros_like(x)
+    by_axis = [
+        [zero, zero, zero, one, y, zero, zero, z, 2 * x],
+        [zero, one, zero, zero, x, z, zero, zero, -2 * y],
+        [zero, zero, one, zero, zero, y, 6 * z, x, zero],
+    ]
+    constants = tf.constant(SH_CONSTANTS, x.dtype)[:, None]
+    return tf.stack([tf.stack(column, axis=-1) for column in by_axis], axis=-1) * constants
+
+
 def sh_shading(normals: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
     """Light that reaches each normal, sum_b gamma_b H_b(n): eq. (4) without the reflectance.
 
