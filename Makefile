@@ -45,5 +45,7 @@ lint: venv
 test-quick: venv
 	$(RUN) -m pytest $(PARALLEL) -m "not slow"
 
+# In two parts: TensorFlow keeps some of every training, and new processes begin with none.
 test: lint
-	$(RUN) -m pytest $(PARALLEL)
+	$(RUN) -m pytest $(PARALLEL) tests/systems tests/tools
+	$(RUN) -m pytest $(PARALLEL) tests --ignore=tests/systems --ignore=tests/tools

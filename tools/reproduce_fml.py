@@ -1,34 +1,40 @@
 """Measures FML as Tewari et al. 2019 measure theirs, on drawn people whose truth is known.
 
-    python tools/reproduce_fml.py --size small --output DIR [--seed N]
+    python tools/reproduce_fml.py --size small --output DIR [--seed N] [--model PATH]
 
 Trains what is compared, in DIR/runs (a killed call goes on): with one, two and four frames of each
 person at a time, of the same pictures, and with fewer learned vectors. Prints Markdown tables of
-the geometric error with one and two frames at test time (table 1 of the paper), the
-photometric error against the number of vectors (table 4), how far reflectance and light come apart,
-and how near the learned shapes come to identities that no training saw, beside random smooth shapes
-and the model's own. Writes DIR/face_model.npz, what has been learned, modes.png (supplement 1.1),
-lights.png, spaces.png, a film of a drawn person with `reconstruct`'s overlay (film.png),
-results.json and configuration.json.
+the geometric error with one and two frames at test time (table 1 of the paper), the photometric
+error against the number of vectors (table 4), and how near the learned shapes come to identities
+that no training saw, beside random smooth shapes and the model's own. Of what ships, which is
+trained longer: the geometric error, how far reflectance and light come apart, and errors on
+held-out photos (the folder `TFFACE_SHARED`, by default `../shared`) beside MoFA's. Writes
+DIR/face_model.npz, what has been learned, modes.png (supplement 1.1), lights.png, spaces.png, a
+film of a drawn person with `reconstruct`'s overlay (film.png), results.json and configuration.json.
 `small` takes some minutes on two cores, `full` hours.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tfface
 from tfface.command_line import fail, load_tensorflow_quietly, whole_number
 
 if TYPE_CHECKING:
     from fml_evaluation.comparisons import Source
     from fml_evaluation.trainings import Trainings
+    from tfface.exported_model import ExportedModel
 
-Tables = dict[str, dict[str, dict[str, float]]]
+Rows = dict[str, dict[str, float]]
+Tables = dict[str, Rows]
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 FILM, SHOWN = 24, 6  # frames, and those of film.png
 
 
@@ -76,23 +82,31 @@ def main() -> int:
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--seed", type=whole_number, default=1, help="of all that is drawn")
+    parser.add_argument(
+        "--model", type=Path, metavar="PATH", help="in the place of the shipped one"
+    )
     options = parser.parse_args()
     size = SIZES[options.size]
     try:
         options.output.mkdir(parents=True, exist_ok=True)
+        folders = {"fml": options.model or tfface.shipped_model_path("fml")}
+        folders["mofa"] = tfface.shipped_model_path("mofa")
     except OSError as error:
         return fail("reproduce_fml", error)
     load_tensorflow_quietly()
     from fml_evaluation.comparisons import Source
     from fml_evaluation.trainings import FRAMES, Trainings
     from results import write_results
-    from tfface.exported_model import ModelError
+    from tfface.exported_model import ExportedModel, ModelError
     from tfface.training.run import USER_ERRORS
 
+    shared = Path(os.environ.get("TFFACE_SHARED", SHARED))
     try:
+        shipped = {name: ExportedModel(folder) for name, folder in folders.items()}
         runs = Trainings(options.output / "runs", size.config, size.overrides, options.seed)
-        source = Source.of(runs.config("unused"), size.people, options.seed)
-        results = measure(runs, source, size.vectors, options.output)
+        source = Source.of(runs.config("unused"), shipped["fml"], size.people, options.seed)
+        results = measure(runs, source, size, shipped["fml"], options.output)
+        results["photos"] = measure_photos(shipped, shared, size.people)
         status = reconstruct_film(source, runs.with_frames(FRAMES[-1]) / "export", options.output)
         configuration = {"size": options.size, **asdict(size), "seed": options.seed}
         write_results(options.output, results, configuration)
@@ -101,8 +115,10 @@ def main() -> int:
     return status
 
 
-def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Path) -> Tables:
-    """Trains and measures everything; prints the tables and writes the pictures."""
+def measure(
+    runs: Trainings, source: Source, size: Size, shipped: ExportedModel, output: Path
+) -> Tables:
+    """Trains and measures everything on drawn people; prints the tables and writes the pictures."""
     from fml_evaluation import comparisons, report
     from fml_evaluation.trainings import FRAMES
     from tfface.exported_model import ExportedModel
@@ -119,11 +135,11 @@ def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Pat
     models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
     whole, main_run = models[FRAMES[-1]], folders[FRAMES[-1]]
     people = source.people()
-    rows = comparisons.compare_frames(models, people, source.model.mean)
+    rows = comparisons.compare_frames(models, shipped, people, source.model.mean)
     tell("geometry", "frames in training", rows)
-    rows = comparisons.compare_vectors(runs, vectors, whole, people.pictures[:, 0])
+    rows = comparisons.compare_vectors(runs, size.vectors, whole, people.pictures[:, 0])
     tell("vectors", "learned vectors", rows)
-    rows = comparisons.compare_lights(source, whole, output / "lights.png")
+    rows = comparisons.compare_lights(source, shipped, output / "lights.png")
     tell("light", "RGB distance of", rows)
 
     file = output / "face_model.npz"
@@ -133,6 +149,21 @@ def measure(runs: Trainings, source: Source, vectors: Sequence[int], output: Pat
     rows = comparisons.compare_spaces(source, learned, whole.compared, output / "spaces.png")
     tell("identities", "modes; left of held-out identities, mm", rows)
     return results
+
+
+def measure_photos(shipped: Mapping[str, ExportedModel], shared: Path, count: int) -> Rows:
+    """Of what ships, on held-out photos; nothing without them."""
+    from fml_evaluation import comparisons, report
+    from mofa_evaluation.photos import held_out_photos
+    from tfface.data.detection import FaceDetector
+
+    photos = held_out_photos(shared / "photos")[:count]
+    if not photos:
+        print(f"skipped: held-out photos (no {shared / 'photos'})\n")
+        return {}
+    rows = comparisons.compare_photos(shipped, FaceDetector(), photos)
+    print(report.table("held-out photos", rows) + "\n", flush=True)
+    return rows
 
 
 def reconstruct_film(source: Source, export: Path, output: Path) -> int:

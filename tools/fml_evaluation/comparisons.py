@@ -12,13 +12,18 @@ import numpy as np
 from fml_evaluation import measures, report
 from fml_evaluation.people import SEED, People, draw_people
 from fml_evaluation.trainings import Trainings
+from mofa_evaluation.measures import collect, picture_errors
+from mofa_evaluation.photos import photo_crops
 from tfface.config import FMLConfig
+from tfface.data.detection import FaceDetector
 from tfface.exported_model import ExportedModel
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.load import load_face_model
 from tfface.morphable.model import MorphableModel
 
-PAPER = {  # table 1: mm, by the number of frames in training; one in training and two is not there
+PAPER: dict[
+    int | str, dict[str, float]
+] = {  # table 1: mm, by the number of frames in training; one in training and two is not there
     1: {"paper_one_mm": 1.92},
     2: {"paper_one_mm": 1.82, "paper_two_mm": 1.80},
     4: {"paper_one_mm": 1.76, "paper_two_mm": 1.74},
@@ -34,7 +39,7 @@ class Source:
 
     Attributes:
         model: The face model, of which FML is told the mean and the expressions alone.
-        decoder: Of it.
+        decoder: Of it, for pictures of the size of what ships.
         config: Of the trainings; how people vary.
         count: People of each measurement.
         seed: Of all that is drawn.
@@ -47,9 +52,9 @@ class Source:
     seed: int
 
     @classmethod
-    def of(cls, config: FMLConfig, count: int, seed: int) -> Self:
+    def of(cls, config: FMLConfig, shipped: ExportedModel, count: int, seed: int) -> Self:
         model = load_face_model("default", config.face_model.detail)
-        decoder = FaceDecoder.of_model(model, config.model.image_size, config.model.focal_length)
+        decoder = FaceDecoder.of_model(model, shipped.image_size, shipped.focal_length)
         return cls(model, decoder, config, count, seed)
 
     def people(self, light_only: bool = False) -> People:
@@ -58,21 +63,30 @@ class Source:
         return draw_people(self.model, self.decoder, settings, self.count, 2, self.seed, light_only)
 
 
-def compare_frames(models: Mapping[int, ExportedModel], people: People, mean: np.ndarray) -> Rows:
-    """Geometric errors, by the number of frames in training, with one and two at test time; the
-    first row is that of the mean face, `(V, 3)`, which sees none."""
+def compare_frames(
+    models: Mapping[int, ExportedModel], shipped: ExportedModel, people: People, mean: np.ndarray
+) -> Rows:
+    """Geometric errors with one and two frames at test time.
+
+    Args:
+        models: By the number of frames in training.
+        shipped: Trained longer.
+        people: With two pictures each.
+        mean: `(V, 3)` face that sees none.
+    """
     face = next(iter(models.values())).compared > 0.5
     blind = [measures.aligned_distance(mean[face], true[0, face]) for true in people.vertices]
     rows = {"mean_face": dict.fromkeys(("one_mm", "two_mm"), float(np.mean(blind)))}
-    for frames, model in models.items():
+    everyone: list[tuple[int | str, ExportedModel]] = [*models.items(), ("shipped", shipped)]
+    for name, model in everyone:
         one, two = (measures.geometric_errors(model, people, shown) for shown in (1, 2))
-        rows[str(frames)] = {
+        rows[str(name)] = {
             "one_mm": float(one.mean()),
             "two_mm": float(two.mean()),
             "share_two_better": float(np.mean(two < one)),
             "one_sd_mm": float(one.std()),
             "two_sd_mm": float(two.std()),
-            **PAPER[frames],
+            **PAPER.get(name, {}),
         }
     return rows
 
@@ -95,6 +109,20 @@ def compare_lights(source: Source, model: ExportedModel, picture: Path) -> Rows:
     lit = source.people(light_only=True)
     report.draw_lights(model, lit.pictures[:4], picture)
     return measures.light_differences(model, lit)
+
+
+def compare_photos(
+    models: Mapping[str, ExportedModel], detector: FaceDetector, paths: Sequence[Path]
+) -> Rows:
+    """Errors on single photos, beside the detector's landmarks."""
+    rows = {}
+    for name, model in models.items():
+        batches = [
+            {"": picture_errors(model, model.pose(model.regress(crops)), crops, landmarks)}
+            for crops, landmarks in photo_crops(detector, paths, model.image_size)
+        ]
+        rows[name] = {key: float(errors.mean()) for key, errors in collect(batches)[""].items()}
+    return rows
 
 
 def compare_spaces(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -30,10 +31,18 @@ def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.nd
     """
     face, errors = model.compared > 0.5, []
     for pictures, vertices in zip(people.pictures, people.vertices, strict=True):
-        parts = model.regress_together(pictures[:frames])
+        parts = model.regress_together(sized(pictures[:frames], model.image_size))
         found = model.decode({name: part[:1] for name, part in parts.items()})["vertices"][0]
         errors.append(aligned_distance(found[face], vertices[0, face]))
     return np.array(errors)
+
+
+def sized(crops: np.ndarray, size: int) -> np.ndarray:
+    """Pictures `(N, S, S, 3)` at another size."""
+    if crops.shape[1] == size:
+        return crops
+    resized = [cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops]
+    return np.stack(resized)
 
 
 def aligned_distance(found: np.ndarray, true: np.ndarray) -> float:
@@ -44,7 +53,7 @@ def aligned_distance(found: np.ndarray, true: np.ndarray) -> float:
 
 def photometric_errors(model: ExportedModel, crops: np.ndarray) -> np.ndarray:
     """Mean RGB distance `(N,)` of single pictures `(N, S, S, 3)` uint8."""
-    errors = []
+    crops, errors = sized(crops, model.image_size), []
     for first in range(0, len(crops), _BATCH):
         batch = crops[first : first + _BATCH]
         errors.append(model.photometric_errors(model.pose(model.regress(batch)), batch))
@@ -69,7 +78,7 @@ def light_differences(model: ExportedModel, people: People) -> dict[str, dict[st
 
 def _seen(model: ExportedModel, crops: np.ndarray) -> tuple[np.ndarray, ...]:
     """Colours and reflectance `(N, V, 3)` of the vertices in `(N, S, S, 3)`, and which are seen."""
-    found = []
+    crops, found = sized(crops, model.image_size), []
     for first in range(0, len(crops), _BATCH):
         batch = crops[first : first + _BATCH]
         faces = model.pose(model.regress(batch))

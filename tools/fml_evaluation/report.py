@@ -32,6 +32,11 @@ TITLES = {
     "photometric": "photometric error, RGB distance",
     "one_person": "one person under two lights",
     "two_people": "two people",
+    "shipped": "4, shipped",
+    "landmark_nme": "landmark error / outer eye corner distance",
+    "landmark_px_of_240": "landmark error, px of 240",
+    "fml": "FML",
+    "mofa": "MoFA",
 }
 
 Numbers = Mapping[str, float]
