@@ -65,9 +65,10 @@ SIZES = {
     "full": Size(
         "fml.yaml",
         (
-            "training.epochs=4",
-            "joint.epochs=10",
-            "joint.reflectance_epochs=2",
+            "training.batch_size=4",
+            "training.epochs=6",
+            "joint.epochs=26",
+            "joint.reflectance_epochs=0",
             "data.synthetic.corpus=8192",
         ),
         (0, 10, 50, 125),
