@@ -7,7 +7,8 @@ the next free number is used; `image.path` in reconstruction.json says which pho
 folder appears whole, by rename, and replaces an earlier reconstruction of the same name. A video
 also gets `DIR/<stem>/overlay.mp4`: its frames with the faces drawn over them. With `--together`,
 which FML does unasked, all photos show one person, and so does each video: the largest face of each
-photo and frame, one shape for all.
+photo and frame, one shape for all. With `--refine opt` codes that the network regresses are fitted
+to the photo (high-fidelity MoFA, section 9.1).
 
     reconstruction.json  coefficients, pose, camera, landmarks, error (pixels of the input)
     mesh.obj, mesh.glb   identity and expression without pose, mm, vertex colours = albedo; neutral
@@ -40,7 +41,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -57,7 +58,9 @@ NO_FACE = 3
 
 
 def reconstruct(
-    image: np.ndarray | str | os.PathLike[str], model: str | os.PathLike[str] | None = None
+    image: np.ndarray | str | os.PathLike[str],
+    model: str | os.PathLike[str] | None = None,
+    refine: Literal["opt"] | None = None,
 ) -> list[FaceReconstruction]:
     """Reconstructs every face of a photo.
 
@@ -65,13 +68,14 @@ def reconstruct(
         image: The file of a photo, or `(H, W, 3)` RGB: uint8, or floating in [0, 1].
         model: Folder of an exported model; None takes the MoFA model that ships with tfface.
             The model is loaded once and kept.
+        refine: `opt` fits what the network regresses to the photo (Gauss-Newton).
 
     Returns:
         The faces, the largest first; empty if there is none.
 
     Raises:
         PhotoError: if the file is not a photo.
-        ModelError: if the folder is not an exported model.
+        ModelError: if the folder is not an exported model, or its codes cannot be refined.
         ValueError: if the array is of another kind.
 
     Example:
@@ -81,7 +85,7 @@ def reconstruct(
     """
     from tfface.reconstructor import load_reconstructor
 
-    return load_reconstructor(_model_folder(model))(*_photo(image))
+    return load_reconstructor(_model_folder(model), refine)(*_photo(image))
 
 
 def reconstruct_together(
@@ -119,6 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--together", action=argparse.BooleanOptionalAction, help="all photos show one person"
     )
+    parser.add_argument(
+        "--refine", choices=("opt",), help="fit what the network sees to the photo (Gauss-Newton)"
+    )
     options = parser.parse_args(arguments)
     try:
         folder = _model_folder(options.model, options.system)
@@ -129,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tfface.reconstructor import load_reconstructor
 
     try:
-        reconstructor = load_reconstructor(folder)
+        reconstructor = load_reconstructor(folder, options.refine)
         _check_output(options.output)
     except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
@@ -139,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             together = reconstructor.model.system == "fml"
         if together:
             reconstructor.model.require_together()
+            if options.refine:
+                raise ModelError("--refine: one photo at a time; use it with --no-together")
         return _Run(reconstructor, options.output, together).process(options.inputs)
     except ModelError as error:
         return fail("tfface.reconstruct", error)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.encoders.multi_frame import IDENTITY_PARTS
 from tfface.exported_model import ExportedModel
 from tfface.fitting.neutral_face import light_faces, place_faces
+from tfface.fitting.refinement import CodeRefinement
 from tfface.reconstruction import FaceReconstruction
 from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.visualization.posed_face import PhotoCamera
@@ -33,16 +35,21 @@ class Reconstructor:
     Args:
         folder: An exported model.
         detector: Finds the faces; made here if None.
+        refine: `opt` fits each regressed code to its photo (see `CodeRefinement`).
 
     Raises:
-        ModelError: if the folder is not an exported model.
+        ModelError: if the folder is not an exported model, or its codes cannot be refined.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], detector: FaceDetector | None = None
+        self,
+        folder: str | os.PathLike[str],
+        detector: FaceDetector | None = None,
+        refine: Literal["opt"] | None = None,
     ) -> None:
         self.model = ExportedModel(folder)
         self.detector = detector or FaceDetector()
+        self.refinement = CodeRefinement(self.model) if refine else None
 
     def __call__(self, image: np.ndarray, path: str = "") -> list[FaceReconstruction]:
         """Reconstructs every face of a photo, the largest first.
@@ -59,10 +66,11 @@ class Reconstructor:
             batch = detected[first : first + _BATCH]
             started = time.perf_counter()
             parts = self.model.regress(self._pictures(image, batch))
-            times = {
-                "detection": seconds,
-                "regression": (time.perf_counter() - started) / len(batch),
-            }
+            regressed = time.perf_counter()
+            times = {"detection": seconds, "regression": (regressed - started) / len(batch)}
+            if self.refinement is not None:
+                parts = self.refinement(parts, image, batch)
+                times["refinement"] = (time.perf_counter() - regressed) / len(batch)
             faces += self._place(image, path, batch, parts, times)
         return faces
 
@@ -201,6 +209,6 @@ class Reconstructor:
 
 
 @functools.lru_cache(maxsize=2)
-def load_reconstructor(folder: Path) -> Reconstructor:
+def load_reconstructor(folder: Path, refine: Literal["opt"] | None = None) -> Reconstructor:
     """The reconstructor of an exported model, loaded once."""
-    return Reconstructor(folder)
+    return Reconstructor(folder, refine=refine)
