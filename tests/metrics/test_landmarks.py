@@ -35,3 +35,25 @@ def test_pixels_of_a_240_pixel_crop():
 def test_wrong_number_of_points():
     with pytest.raises(ValueError, match=r"reference: expected shape .* got \(67, 2\)"):
         metrics.normalized_mean_error(face(), face()[:67])
+
+
+def test_the_46_landmarks_of_mofa_are_inside_of_the_face():
+    assert len(set(metrics.INNER_46)) == 46
+    assert min(metrics.INNER_46) == 17 and max(metrics.INNER_46) < 68
+
+
+def test_the_box_is_the_unit():
+    reference = np.zeros((68, 2))
+    reference[0], reference[1] = (40, 90), (0, 0)
+    assert metrics.box_normalized_error(reference + [0, 6], reference) == pytest.approx(0.1)
+
+
+def test_groups_of_poses_by_hand():
+    errors, yaws = np.array([1.0, 3.0, 5.0, 100.0]), np.array([0.0, -30.0, 45.0, 95.0])
+    found = metrics.mean_by_yaw(errors, yaws)
+    assert found["0 to 30"] == pytest.approx(2.0)
+    assert found["30 to 60"] == pytest.approx(5.0)
+    assert np.isnan(found["60 to 90"])
+    assert found["balanced"] == pytest.approx(3.5)
+    with pytest.raises(ValueError, match=r"yaws: expected shape \(4,\), got \(3,\)"):
+        metrics.mean_by_yaw(errors, yaws[:3])

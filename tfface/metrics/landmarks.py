@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 OUTER_EYE_CORNERS = (36, 45)
+# MoFA's 46: it does not say which. Brows, nose, eyes, outer lips, and the inner upper lip between
+# its corners; all of them lie on the same skin from every side, as the jaw's 17 do not.
+INNER_46 = (*range(17, 60), 61, 62, 63)
+YAW_LIMITS = (30.0, 60.0, 90.0)  # degrees, upper ends of the groups of AFLW2000-3D
 
 
 def interocular_distance(landmarks: np.ndarray) -> np.ndarray:
@@ -63,6 +67,49 @@ def normalized_mean_error(estimate: np.ndarray, reference: np.ndarray) -> np.nda
     """
     reference = _checked("reference", reference)
     return mean_landmark_distance(estimate, reference, interocular_distance(reference))
+
+
+def box_normalized_error(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Mean landmark distance over the size of the face's box (the NME of AFLW2000-3D).
+
+    Protocol (Zhu et al. 2016): the unit is the root of the area of the upright box around the 68
+    reference points, which, unlike the distance of the eyes, does not shrink when a head turns.
+
+    Args:
+        estimate: `(..., 68, 2)` px.
+        reference: `(..., 68, 2)` px.
+
+    Returns:
+        `(...)`, a fraction.
+    """
+    reference = _checked("reference", reference)
+    width, height = np.moveaxis(np.ptp(reference, axis=-2), -1, 0)
+    return mean_landmark_distance(estimate, reference, np.sqrt(width * height))
+
+
+def mean_by_yaw(errors: np.ndarray, yaws: np.ndarray) -> dict[str, float]:
+    """Means of errors in AFLW2000-3D's groups of poses, and the mean of these, `balanced`.
+
+    Protocol: groups by the absolute yaw, from 0 to 30, 30 to 60 and 60 to 90 degrees; a group
+    without faces is NaN and does not count in `balanced`; faces turned further are left out.
+
+    Args:
+        errors: `(N,)`.
+        yaws: `(N,)` degrees.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    errors, turned = np.asarray(errors, np.float64), np.abs(np.asarray(yaws, np.float64))
+    if errors.shape != turned.shape:
+        raise ValueError(f"yaws: expected shape {errors.shape}, got {turned.shape}")
+    means, low = {}, -np.inf
+    for high in YAW_LIMITS:
+        group = errors[(turned > low) & (turned <= high)]
+        means[f"{max(low, 0):g} to {high:g}"] = float(group.mean()) if group.size else np.nan
+        low = high
+    known = [mean for mean in means.values() if not np.isnan(mean)]
+    return {**means, "balanced": float(np.mean(known)) if known else np.nan}
 
 
 def _checked(name: str, points: np.ndarray) -> np.ndarray:

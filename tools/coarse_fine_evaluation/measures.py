@@ -20,7 +20,7 @@ from tfface.data.detection import FaceDetector
 from tfface.data.synthetic import synthetic_faces
 from tfface.exported_model import ExportedModel, ModelError
 from tfface.losses.shape_from_shading import ShadingProblem, shading_problem, shading_terms
-from tfface.metrics import mean_landmark_distance, normalized_mean_error
+from tfface.metrics import depth_errors, mean_landmark_distance, normalized_mean_error
 from tfface.morphable.model import MorphableModel
 from tfface.rendering.srgb import grey
 from tfface.systems.coarse_fine import CoarseFine
@@ -181,12 +181,12 @@ def _depth_errors(heights: np.ndarray, faces: WrinkledFaces, valid: np.ndarray) 
     for i, here in enumerate(valid[..., 0]):
         scale = faces.scale[i]
         difference = (heights[i] - faces.heights[i])[..., 0] / scale
-        distance = np.abs(difference - (np.median(difference[here]) if here.any() else 0.0))[here]
+        depth = depth_errors(difference, np.zeros_like(difference), here)
         local = np.abs(difference - _around(difference, here, _AROUND * scale))
         relief = np.abs(faces.heights[i] - faces.smooth[i])[..., 0] / scale
         deep = here & (relief > _WRINKLE)
-        errors["mean"].append(distance.mean() if here.any() else np.nan)
-        errors["percentile90"].append(np.percentile(distance, 90) if here.any() else np.nan)
+        errors["mean"].append(depth.mean)
+        errors["percentile90"].append(depth.percentile_90)
         errors["in_wrinkles"].append(local[deep].mean() if deep.any() else np.nan)
     return {name: np.array(values) for name, values in errors.items()}
 
