@@ -35,11 +35,25 @@ def test_a_code_comes_nearer_to_its_photo(tmp_path):
     assert max(np.abs(refined["code"]["identity"])) < 5  # sigmas: still a face
 
 
+@pytest.mark.parametrize("system", ["inverse_facenet", "fml"])
+def test_other_systems_with_light_and_pose_are_refined(system):
+    model = tfface.shipped_model_path(system)
+    (regressed,), (refined,) = (
+        tfface.reconstruct(PHOTO, model, refine) for refine in (None, "opt")
+    )
+    assert refined.photometric_error < 0.95 * regressed.photometric_error
+
+
+def test_an_unknown_refinement():
+    with pytest.raises(ValueError, match="refine: expected one of opt, got 'best'"):
+        tfface.reconstruct(PHOTO, refine="best")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--system", "identity_regression"], "expected codes of identity, expression"),
-        (["--system", "identity_regression", "--together"], "expected codes of identity"),
+        (["--system", "identity_regression", "--together"], "one photo at a time"),
         (["--system", "coarse_fine"], "expected codes of identity, expression"),
         (["--system", "fml"], "one photo at a time"),
     ],

@@ -41,7 +41,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -60,7 +60,7 @@ NO_FACE = 3
 def reconstruct(
     image: np.ndarray | str | os.PathLike[str],
     model: str | os.PathLike[str] | None = None,
-    refine: Literal["opt"] | None = None,
+    refine: str | None = None,
 ) -> list[FaceReconstruction]:
     """Reconstructs every face of a photo.
 
@@ -76,7 +76,7 @@ def reconstruct(
     Raises:
         PhotoError: if the file is not a photo.
         ModelError: if the folder is not an exported model, or its codes cannot be refined.
-        ValueError: if the array is of another kind.
+        ValueError: if the array is of another kind, or there is no such refinement.
 
     Example:
         >>> for number, face in enumerate(tfface.reconstruct("photo.jpg"), start=1):
@@ -85,7 +85,7 @@ def reconstruct(
     """
     from tfface.reconstructor import load_reconstructor
 
-    return load_reconstructor(_model_folder(model), refine)(*_photo(image))
+    return load_reconstructor(_model_folder(model))(*_photo(image), refine)
 
 
 def reconstruct_together(
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tfface.reconstructor import load_reconstructor
 
     try:
-        reconstructor = load_reconstructor(folder, options.refine)
+        reconstructor = load_reconstructor(folder)
         _check_output(options.output)
     except (ModelError, OSError) as error:
         return fail("tfface.reconstruct", error)
@@ -148,7 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reconstructor.model.require_together()
             if options.refine:
                 raise ModelError("--refine: one photo at a time; use it with --no-together")
-        return _Run(reconstructor, options.output, together).process(options.inputs)
+        if options.refine:
+            reconstructor.refinement  # noqa: B018 - before any photo
+        run = _Run(reconstructor, options.output, together, options.refine)
+        return run.process(options.inputs)
     except ModelError as error:
         return fail("tfface.reconstruct", error)
     except KeyboardInterrupt:
@@ -163,10 +166,14 @@ class _Run:
         reconstructor: Of the model.
         output: The folder of all results.
         together: Whether all photos show one person, and each video.
+        refine: See `Reconstructor`.
     """
 
-    def __init__(self, reconstructor: Reconstructor, output: Path, together: bool) -> None:
+    def __init__(
+        self, reconstructor: Reconstructor, output: Path, together: bool, refine: str | None
+    ) -> None:
         self.reconstructor, self.output, self.together = reconstructor, output, together
+        self.refine = refine
         self.failed = False
         self.taken: set[Path] = set()
 
@@ -231,7 +238,7 @@ class _Run:
 
     def _process_image(self, image: np.ndarray, path: Path, parent: Path, stem: str) -> int:
         """Reconstructs and writes the faces of a picture; returns how many there were."""
-        faces = self.reconstructor(image, os.fspath(path))
+        faces = self.reconstructor(image, os.fspath(path), self.refine)
         for face in faces:
             folder = face.save(self._free_name(parent / stem, path))
             tqdm.write(str(folder))
@@ -268,7 +275,7 @@ class _Run:
                 yield frame, [face] if face else []
         else:
             for frame in frames:
-                yield frame, self.reconstructor(frame, name)
+                yield frame, self.reconstructor(frame, name, self.refine)
 
     def _free_name(self, wanted: Path, path: Path) -> Path:
         """The wanted folder, or with the next number that no other result of this run has."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.visualization.posed_face import PhotoCamera
 from tfface.visualization.relief import Relief
 
+REFINEMENTS = ("opt",)
 _BATCH = 16  # faces at a time
 _PERSON = 256  # pictures of a person at a time
 _POSE = ("rotation", "translation")
@@ -35,29 +35,40 @@ class Reconstructor:
     Args:
         folder: An exported model.
         detector: Finds the faces; made here if None.
-        refine: `opt` fits each regressed code to its photo (see `CodeRefinement`).
 
     Raises:
-        ModelError: if the folder is not an exported model, or its codes cannot be refined.
+        ModelError: if the folder is not an exported model.
     """
 
     def __init__(
         self,
         folder: str | os.PathLike[str],
         detector: FaceDetector | None = None,
-        refine: Literal["opt"] | None = None,
     ) -> None:
         self.model = ExportedModel(folder)
         self.detector = detector or FaceDetector()
-        self.refinement = CodeRefinement(self.model) if refine else None
 
-    def __call__(self, image: np.ndarray, path: str = "") -> list[FaceReconstruction]:
+    @functools.cached_property
+    def refinement(self) -> CodeRefinement:
+        """Fits regressed codes to their photos; raises ModelError if that cannot be."""
+        return CodeRefinement(self.model)
+
+    def __call__(
+        self, image: np.ndarray, path: str = "", refine: str | None = None
+    ) -> list[FaceReconstruction]:
         """Reconstructs every face of a photo, the largest first.
 
         Args:
             image: `(H, W, 3)` uint8.
             path: Of the photo, to be named in the results.
+            refine: `opt` fits what is regressed to the photo.
+
+        Raises:
+            ModelError: what is regressed cannot be refined.
+            ValueError: no such refinement.
         """
+        if refine not in (None, *REFINEMENTS):
+            raise ValueError(f"refine: expected one of {', '.join(REFINEMENTS)}, got {refine!r}")
         started = time.perf_counter()
         detected = self.detector.detect(image)
         seconds = time.perf_counter() - started
@@ -68,7 +79,7 @@ class Reconstructor:
             parts = self.model.regress(self._pictures(image, batch))
             regressed = time.perf_counter()
             times = {"detection": seconds, "regression": (regressed - started) / len(batch)}
-            if self.refinement is not None:
+            if refine:
                 parts = self.refinement(parts, image, batch)
                 times["refinement"] = (time.perf_counter() - regressed) / len(batch)
             faces += self._place(image, path, batch, parts, times)
@@ -209,6 +220,6 @@ class Reconstructor:
 
 
 @functools.lru_cache(maxsize=2)
-def load_reconstructor(folder: Path, refine: Literal["opt"] | None = None) -> Reconstructor:
+def load_reconstructor(folder: Path) -> Reconstructor:
     """The reconstructor of an exported model, loaded once."""
-    return Reconstructor(folder, refine=refine)
+    return Reconstructor(folder)

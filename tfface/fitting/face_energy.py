@@ -1,8 +1,9 @@
 """The energy of MoFA as a sum of squares, with its Jacobian in closed form.
 
-High-fidelity MoFA (Tewari et al. 2018), eq. (7) to (12). The photometric term (8) is taken in its
-iteratively reweighted form (11): r^2 / (2 C) + C / 2 with C = |r| of the last pass, which has the
-same value and gradient; below `FLOOR` C stays at it, for noise of the camera must not weigh most.
+High-fidelity MoFA (Tewari et al. 2018), eq. (7) to (12). The photometric term (8) is reweighted as
+in (11), but as the bound r^2 / (2 C) + C / 2 with C = |r| of the last pass, which has the value and
+the gradient of (8); below `FLOOR` C stays at it, for noise of the camera must not weigh most. The
+weights are those of configs/mofa.yaml by default: the units of the paper's are not known.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class _Faces:
         albedo, shading: `[B, N, 3]`.
         basis: `[B, N, 9]` functions of the light.
         residuals: `[B, N, 3]`, I(u_i) - c_i.
+        shares: `[B, N]` of the vertices in the mean over the visible ones.
         weights: `[B, N]` of their squares, w_photo / (2 C_i |V|), and of the C_i / 2.
         last: `[B, N]`, C_i of eq. (11).
     """
@@ -97,6 +99,7 @@ class _Faces:
     shading: tf.Tensor
     basis: tf.Tensor
     residuals: tf.Tensor
+    shares: tf.Tensor
     weights: tf.Tensor
     last: tf.Tensor
 
@@ -135,9 +138,17 @@ class FaceEnergy:
             prior[self.layout.parts[name].slice] = self.weights.regularizer * factor
         self.prior = self._constant(prior)
 
-    def value(self, code: tf.Tensor, pictures: Pictures) -> tf.Tensor:
-        """E_loss of codes `[B, N]`, `[B]`."""
-        faces = self._see(code, pictures)
+    def value(
+        self, code: tf.Tensor, pictures: Pictures, shares: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """E_loss of codes `[B, D]`, `[B]`.
+
+        Args:
+            code: The codes.
+            pictures: What they are to explain.
+            shares: `[B, N]` of the vertices in the mean, if not those that are visible now.
+        """
+        faces = self._see(code, pictures, shares)
         rows = self._residuals(code, faces, pictures)
         return tf.reduce_sum(tf.square(rows), axis=-1) + _constant_part(faces)
 
@@ -147,11 +158,12 @@ class FaceEnergy:
 
     def linearize(
         self, code: tf.Tensor, pictures: Pictures
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """The quadratic model E + 2 g s + s H s of the energy for steps s `[B, D]` of `move`.
 
         Returns:
-            E `[B]`, g = J^T F `[B, D]` and H = J^T J `[B, D, D]` of eq. (17).
+            E `[B]`, g = J^T F `[B, D]` and H = J^T J `[B, D, D]` of eq. (17), and the shares of the
+            vertices in the mean, `[B, N]`, zero of those that are not visible.
         """
         faces = self._see(code, pictures)
         values = self._residuals(code, faces, pictures)
@@ -165,7 +177,7 @@ class FaceEnergy:
         count = values.shape[1] - self.layout.size  # then come those of the prior, a diagonal
         gradient = tf.linalg.matvec(rows, values[:, :count], transpose_a=True) + self.prior * code
         hessian = tf.matmul(rows, rows, transpose_a=True) + tf.linalg.diag(self.prior)
-        return energy, gradient, hessian
+        return energy, gradient, hessian, faces.shares
 
     def move(self, code: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Codes after steps, both `[B, D]`; rotations turn further, R' = exp([w]x) R."""
@@ -177,7 +189,7 @@ class FaceEnergy:
     def _constant(self, values: np.ndarray) -> tf.Tensor:
         return tf.constant(values, self.dtype)
 
-    def _see(self, code: tf.Tensor, pictures: Pictures) -> _Faces:
+    def _see(self, code: tf.Tensor, pictures: Pictures, shares: tf.Tensor | None = None) -> _Faces:
         parts = self.layout.split(code)
         shape = tf.concat([parts["identity"], parts["expression"]], axis=-1)
         flat = tf.reshape(self.geometry, [-1, shape.shape[-1]])
@@ -192,14 +204,16 @@ class FaceEnergy:
         basis = sh_basis(normals)
         shading = tf.matmul(basis, parts["illumination"])
         residuals = sample_bilinear(pictures.images, pixels) - albedo * shading
-        visible = front_facing(normals, seen) & inside_image(pixels, pictures.side, pictures.side)
-        counted = self.compared * tf.cast(visible, self.dtype)
-        share = tf.math.divide_no_nan(counted, tf.reduce_sum(counted, axis=-1, keepdims=True))
+        if shares is None:
+            visible = front_facing(normals, seen)
+            visible &= inside_image(pixels, pictures.side, pictures.side)
+            counted = self.compared * tf.cast(visible, self.dtype)
+            shares = tf.math.divide_no_nan(counted, tf.reduce_sum(counted, axis=-1, keepdims=True))
         squared = tf.reduce_sum(tf.square(residuals), axis=-1)
         last = tf.stop_gradient(tf.sqrt(tf.maximum(squared, FLOOR**2)))
         return _Faces(
             parts, rotation, vertices, points, sums, spokes, seen, normals, pixels, albedo,
-            shading, basis, residuals, self.weights.photometric * share / (2 * last), last,
+            shading, basis, residuals, shares, self.weights.photometric * shares / (2 * last), last,
         )  # fmt: skip
 
     def _residuals(self, code: tf.Tensor, faces: _Faces, pictures: Pictures) -> tf.Tensor:

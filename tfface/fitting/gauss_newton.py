@@ -11,6 +11,7 @@ from tfface.fitting.face_energy import FaceEnergy, Pictures
 STEPS = 5
 DAMPING = 1e-3  # of the diagonal of J^T J, at first
 _EASE, _STRAIN = 0.2, 10.0  # factors of the damping after a step that helped, or did not
+_LEAST = 1e-12  # added to the diagonal, for what no residual tells of
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,19 +19,22 @@ class Fit:
     """Codes that were fitted.
 
     Attributes:
-        code: `[B, N]`.
-        energies: `[1 + steps, B]`, the least that was reached before, and after each step.
+        code: `[B, D]`.
+        energies: `[1 + steps, B]`, before and after each step, of the vertices visible then.
+        taken: `[steps, B]` bool, which steps were not taken back.
     """
 
     code: tf.Tensor
     energies: tf.Tensor
+    taken: tf.Tensor
 
 
 class GaussNewton:
     """Minimises a `FaceEnergy` by damped Gauss-Newton steps, eq. (15) to (17).
 
-    A step that raises a picture's energy is taken back, and the next one is shorter (Levenberg and
-    Marquardt): the energy never ends above where it began.
+    A step that raises a picture's energy, or breaks its code, is taken back, and the next one is
+    shorter (Levenberg and Marquardt). What a step changes is judged by the vertices that were
+    visible before it, so that hiding those that do not fit is no gain.
 
     Args:
         energy: Of the codes.
@@ -40,36 +44,41 @@ class GaussNewton:
 
     def __init__(self, energy: FaceEnergy, steps: int = STEPS, damping: float = DAMPING) -> None:
         self.energy, self.steps, self.damping = energy, steps, damping
-        self._linearize = tf.function(energy.linearize, reduce_retracing=True)
-        self._value = tf.function(energy.value, reduce_retracing=True)
+        # Of tensors alone: another object would be another graph.
+        self._linearize = tf.function(
+            lambda code, *seen: energy.linearize(code, Pictures(*seen)), reduce_retracing=True
+        )
+        self._value = tf.function(
+            lambda code, shares, *seen: energy.value(code, Pictures(*seen), shares),
+            reduce_retracing=True,
+        )
 
     def __call__(self, code: tf.Tensor, pictures: Pictures) -> Fit:
-        """Fits codes `[B, N]` to pictures, all at once."""
-        best, gradient, hessian = self._linearize(code, pictures)
-        damping = tf.fill(tf.shape(best), tf.cast(self.damping, best.dtype))
-        energies = [best]
-        for number in range(self.steps):
-            tried = self.energy.move(code, self._solve(gradient, hessian, damping))
-            if number + 1 < self.steps:
-                value, *model = self._linearize(tried, pictures)
-            else:  # the last one needs no further model
-                value, model = self._value(tried, pictures), [gradient, hessian]
-            better = value < best
-            code = tf.where(better[:, None], tried, code)
-            gradient = tf.where(better[:, None], model[0], gradient)
-            hessian = tf.where(better[:, None, None], model[1], hessian)
-            damping *= tf.where(better, tf.cast(_EASE, best.dtype), _STRAIN)
-            best = tf.where(better, value, best)
-            energies.append(best)
-        return Fit(code, tf.stack(energies))
+        """Fits codes `[B, D]` to pictures, all at once."""
+        seen = pictures.images, pictures.landmarks, pictures.confidence
+        model = self._linearize(code, *seen)
+        damping = tf.fill(tf.shape(model[0]), tf.cast(self.damping, code.dtype))
+        energies, taken = [model[0]], []
+        for _ in range(self.steps):
+            energy, gradient, hessian, shares = model
+            step = self._solve(gradient, hessian, damping)
+            whole = tf.reduce_all(tf.math.is_finite(step), axis=-1)
+            tried = self.energy.move(code, tf.where(whole[:, None], step, 0.0))
+            better = whole & (self._value(tried, shares, *seen) < energy)
+            if tf.reduce_any(better):
+                code = tf.where(better[:, None], tried, code)
+                model = self._linearize(code, *seen)
+            damping *= tf.where(better, tf.cast(_EASE, code.dtype), _STRAIN)
+            energies.append(model[0])
+            taken.append(better)
+        return Fit(code, tf.stack(energies), tf.stack(taken))
 
     @staticmethod
     def _solve(gradient: tf.Tensor, hessian: tf.Tensor, damping: tf.Tensor) -> tf.Tensor:
         """The step of eq. (17), by Cholesky's factors in float64."""
         matrix, right = tf.cast(hessian, tf.float64), -tf.cast(gradient, tf.float64)
         diagonal = tf.linalg.diag_part(matrix)
-        least = 1e-9 * tf.reduce_max(diagonal, axis=-1, keepdims=True)  # of what no residual sees
-        added = tf.cast(damping, tf.float64)[:, None] * diagonal + least
+        added = tf.cast(damping, tf.float64)[:, None] * diagonal + _LEAST
         factor = tf.linalg.cholesky(tf.linalg.set_diag(matrix, diagonal + added))
         step = tf.linalg.cholesky_solve(factor, right[..., None])[..., 0]
         return tf.cast(step, gradient.dtype)
