@@ -108,9 +108,15 @@ def main() -> int:
         source = Source.of(runs.config("unused"), shipped["fml"], size.people, options.seed)
         results = measure(runs, source, size, shipped["fml"], options.output)
         results["photos"] = measure_photos(shipped, shared, size.people)
-        status = reconstruct_film(source, runs.with_frames(FRAMES[-1]) / "export", options.output)
-        configuration = {"size": options.size, **asdict(size), "seed": options.seed}
+        configuration = {
+            "size": options.size,
+            **asdict(size),
+            "seed": options.seed,
+            "models": {name: str(folder) for name, folder in folders.items()},
+            "trainings": runs.config("unused").model_dump(),
+        }
         write_results(options.output, results, configuration)
+        status = reconstruct_film(source, runs.with_frames(FRAMES[-1]) / "export", options.output)
     except (*USER_ERRORS, ModelError) as error:
         return fail("reproduce_fml", error)
     return status

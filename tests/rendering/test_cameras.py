@@ -6,7 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from tests.gradients import assert_gradients
-from tfface.rendering.cameras import perspective_projection, rotate, to_camera_space
+from tfface.rendering.cameras import (
+    perspective_projection,
+    perspective_slopes,
+    rotate,
+    to_camera_space,
+)
 from tfface.rendering.rotations import rotation_matrix
 
 RANDOM = np.random.default_rng(1)
@@ -35,6 +40,18 @@ def test_points_behind_the_camera_stay_finite() -> None:
         pixels = perspective_projection(points, 100.0, (0.0, 0.0))
     assert np.isfinite(pixels).all()
     assert np.isfinite(tape.gradient(pixels, points)).all()
+
+
+def test_slopes_are_the_gradient() -> None:
+    """Before, at and behind the nearest depth."""
+    points = RANDOM.normal(size=(2, 5, 3)) * [40, 40, 0.5] + [0, 0, -30]
+    points[0, 0, 2], points[1, 1, 2] = 7.0, -0.5
+    points, focal = tf.constant(points), np.array([100.0, 300.0])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(points)
+        x, y = tf.unstack(perspective_projection(points, focal, (3.0, 4.0)), axis=-1)
+    expected = tf.stack([tape.gradient(axis, points) for axis in (x, y)], axis=-2)
+    np.testing.assert_allclose(perspective_slopes(points, focal), expected, atol=1e-9)
 
 
 def test_rigid_transform() -> None:

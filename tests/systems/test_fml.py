@@ -160,6 +160,10 @@ def test_one_identity_for_several_photos_of_one_person(system: FML, batch) -> No
     together = system.layout.split(system.together(photos))
     alone = system.layout.split(system.together(photos[:1]))
     np.testing.assert_array_equal(together["identity"][0], together["identity"][1])
+    missing = tf.concat([photos[:1], tf.zeros_like(photos[:1])], axis=0)
+    np.testing.assert_allclose(
+        system.together(missing)[0], system.together(photos[:1])[0], atol=1e-4
+    )
     assert np.abs(together["rotation"][0] - together["rotation"][1]).max() > 1e-4
     np.testing.assert_allclose(alone["identity"], system(photos[:1])["identity"], atol=1e-5)
 

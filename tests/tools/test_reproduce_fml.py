@@ -33,6 +33,8 @@ def draw(tools, truth):
 class Known:
     """Tells the truth, moved, turned and scaled; its reflectance is the mean of the picture."""
 
+    image_size = SIZE
+
     def __init__(self, vertices: np.ndarray, further: float = 0.0) -> None:
         self.compared = np.ones(vertices.shape[-2], np.float32)
         turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])

@@ -16,7 +16,12 @@ import tensorflow as tf
 
 from tfface.fitting.linear_face import LinearFace
 from tfface.fitting.normal_modes import NormalModes, Spokes
-from tfface.rendering.cameras import perspective_projection, rotate, to_camera_space
+from tfface.rendering.cameras import (
+    perspective_projection,
+    perspective_slopes,
+    rotate,
+    to_camera_space,
+)
 from tfface.rendering.contour import contour_landmarks
 from tfface.rendering.normals import MeshTopology, vertex_normals_at
 from tfface.rendering.rotations import axis_angle, cross_product_matrix, rotation_matrix
@@ -243,14 +248,7 @@ class FaceEnergy:
 
     def _projection_slopes(self, points: tf.Tensor, pictures: Pictures) -> tf.Tensor:
         """du / dp, `[B, N, 2, 3]`."""
-        x, y, z = tf.unstack(points, axis=-1)
-        depth = tf.maximum(-z, 1.0)
-        scale = self.face.focal_length * pictures.side / depth
-        rows = [
-            [scale, tf.zeros_like(x), scale * x / depth],
-            [tf.zeros_like(x), -scale, -scale * y / depth],
-        ]
-        return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
+        return perspective_slopes(points, self.face.focal_length * pictures.side)
 
     def _by_code(self, faces: _Faces, pictures: Pictures) -> tf.Tensor:
         """d(I(u_i) - c_i) / d(code), `[B, N, 3, D]`."""

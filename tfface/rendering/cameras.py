@@ -60,6 +60,25 @@ def perspective_projection(
     return tf.stack([x, y], axis=-1)
 
 
+def perspective_slopes(
+    points: tf.Tensor, focal_length: tf.Tensor | float, near: float = 1.0
+) -> tf.Tensor:
+    """The derivative of `perspective_projection` by the point, `[..., 3]` -> `[..., 2, 3]`.
+
+    Args:
+        points, focal_length, near: As of `perspective_projection`.
+    """
+    points = tf.convert_to_tensor(points)
+    focal = _append_axes(tf.convert_to_tensor(focal_length, points.dtype), len(points.shape) - 1)
+    x, y, z = tf.unstack(points, axis=-1)
+    limit = tf.cast(near, points.dtype)
+    depth = tf.maximum(-z, limit)
+    scale, zero = focal / depth, tf.zeros_like(x)
+    by_depth = tf.where(-z > limit, scale / depth, zero)
+    rows = [[scale, zero, by_depth * x], [zero, -scale, -by_depth * y]]
+    return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
+
+
 def _append_axes(tensor: tf.Tensor, rank: int) -> tf.Tensor:
     """Appends axes of size one, so that leading axes broadcast; scalars do anyway."""
     if not tensor.shape.rank:

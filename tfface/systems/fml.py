@@ -91,7 +91,8 @@ class FML(CodeRegressor):
         self.drawn_frames = int(drawn_frames or frames)
         self.edges = _edges(self.triangles)
         images = self.encoder.input
-        codes = self.multi_frame(keras.ops.expand_dims(images, 0))
+        frames = keras.ops.expand_dims(images, 0)
+        codes = self.multi_frame(frames, present_frames(frames))
         self.together = keras.Model(images, codes[0], name="together")
         self.track_terms(("photometric", "landmark", "smoothness", "sparsity", "expression"))
 
@@ -302,7 +303,7 @@ def _as_example(person: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.T
 
 def present_frames(images: tf.Tensor) -> tf.Tensor:
     """`[B, M, S, S, 3]` -> `[B, M]`, 0 where a picture is black all over, which is missing."""
-    return tf.cast(tf.reduce_any(images > 0.0, axis=[2, 3, 4]), tf.float32)
+    return keras.ops.cast(keras.ops.any(images > 0.0, axis=(2, 3, 4)), "float32")
 
 
 def _flat(values: tf.Tensor) -> tf.Tensor:

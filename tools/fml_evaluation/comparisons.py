@@ -66,7 +66,8 @@ class Source:
 def compare_frames(
     models: Mapping[int, ExportedModel], shipped: ExportedModel, people: People, mean: np.ndarray
 ) -> Rows:
-    """Geometric errors with one and two frames at test time.
+    """Geometric errors with one and two frames at test time, of the neutral mean face and of the
+    mean face with the expressions that `shipped` regresses too.
 
     Args:
         models: By the number of frames in training.
@@ -75,17 +76,20 @@ def compare_frames(
         mean: `(V, 3)` face that sees none.
     """
     face = shipped.compared > 0.5
-    blind = [measures.aligned_distance(mean[face], true[0, face]) for true in people.vertices]
-    rows = {"mean_face": dict.fromkeys(("one_mm", "two_mm"), float(np.mean(blind)))}
+    neutral = [measures.aligned_distance(mean[face], true[0, face]) for true in people.vertices]
+    rows = {"mean_face": dict.fromkeys(("one_mm", "two_mm"), float(np.mean(neutral)))}
+    alike = [measures.geometric_errors(shipped, people, shown, identity=False) for shown in (1, 2)]
+    one, two = (float(errors.mean()) for errors in alike)
+    rows["shipped_expression"] = {"one_mm": one, "two_mm": two}
     everyone: list[tuple[int | str, ExportedModel]] = [*models.items(), ("shipped", shipped)]
     for name, model in everyone:
-        one, two = (measures.geometric_errors(model, people, shown) for shown in (1, 2))
+        errors = [measures.geometric_errors(model, people, shown) for shown in (1, 2)]
         rows[str(name)] = {
-            "one_mm": float(one.mean()),
-            "two_mm": float(two.mean()),
-            "share_two_better": float(np.mean(two < one)),
-            "one_sd_mm": float(one.std()),
-            "two_sd_mm": float(two.std()),
+            "one_mm": float(errors[0].mean()),
+            "two_mm": float(errors[1].mean()),
+            "share_two_better": float(np.mean(errors[1] < errors[0])),
+            "one_sd_mm": float(errors[0].std()),
+            "two_sd_mm": float(errors[1].std()),
             **PAPER.get(name, {}),
         }
     return rows

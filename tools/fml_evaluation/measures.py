@@ -18,7 +18,9 @@ _BATCH = 16
 SMOOTH = 20.0  # mm
 
 
-def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.ndarray:
+def geometric_errors(
+    model: ExportedModel, people: People, frames: int, identity: bool = True
+) -> np.ndarray:
     """Root mean square distance `(P,)`, mm, of the faces in the first pictures.
 
     After moving, turning and scaling them in the least-squares sense onto the truth: a picture
@@ -28,11 +30,15 @@ def geometric_errors(model: ExportedModel, people: People, frames: int) -> np.nd
         model: Of one topology with the truth.
         people: With at least so many pictures.
         frames: So many are shown to the model.
+        identity: Whether what it makes of it counts, or zeros in its place.
     """
     face, errors = model.compared > 0.5, []
     for pictures, vertices in zip(people.pictures, people.vertices, strict=True):
         parts = model.regress_together(sized(pictures[:frames], model.image_size))
-        found = model.decode({name: part[:1] for name, part in parts.items()})["vertices"][0]
+        code = {name: part[:1] for name, part in parts.items()}
+        if not identity:
+            code["identity"] = np.zeros_like(code["identity"])
+        found = model.decode(code)["vertices"][0]
         errors.append(aligned_distance(found[face], vertices[0, face]))
     return np.array(errors)
 
