@@ -11,7 +11,7 @@ trained longer: the geometric error, how far reflectance and light come apart, a
 held-out photos (the folder `TFFACE_SHARED`, by default `../shared`) beside MoFA's. Writes
 DIR/face_model.npz, what has been learned, modes.png (supplement 1.1), lights.png, spaces.png, a
 film of a drawn person with `reconstruct`'s overlay (film.png), results.json and configuration.json.
-`small` takes some minutes on two cores, `full` hours.
+`full` is seven trainings of some twenty minutes each on two cores.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def pictures_of(face: LinearFace, code: np.ndarray) -> Pictures:
         faces.points, colours, face.triangles, focal_length=face.focal_length * SIDE,
         principal_point=(SIDE / 2, SIDE / 2), height=SIDE, width=SIDE, background=0.5,
     )  # fmt: skip
-    chosen = tf.gather(faces.points, energy._landmarks(faces), axis=1, batch_dims=1)
+    chosen = tf.gather(faces.points, faces.landmarks, axis=1, batch_dims=1)
     landmarks = energy._project(chosen, noise(0, np.float32))
     return Pictures(images[..., :3], landmarks, tf.ones(landmarks.shape[:2]))
 

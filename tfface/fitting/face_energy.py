@@ -78,9 +78,10 @@ class _Faces:
     Attributes:
         parts: Of the codes.
         rotation: `[B, 3, 3]`.
-        vertices, points: `[B, V, 3]` in model and camera space.
+        points: `[B, V, 3]` the vertices in camera space.
         sums: `[B, N, 3]` of the face normals around the compared vertices, in model space.
         spokes: See `NormalModes`.
+        landmarks: `[B, 68]` their vertices; the jaw's follow the outline.
         seen, normals: `[B, N, 3]` compared vertices in camera space.
         pixels: `[B, N, 2]`.
         albedo, shading: `[B, N, 3]`.
@@ -93,10 +94,10 @@ class _Faces:
 
     parts: Mapping[str, tf.Tensor]
     rotation: tf.Tensor
-    vertices: tf.Tensor
     points: tf.Tensor
     sums: tf.Tensor
     spokes: list[Spokes]
+    landmarks: tf.Tensor
     seen: tf.Tensor
     normals: tf.Tensor
     pixels: tf.Tensor
@@ -138,9 +139,10 @@ class FaceEnergy:
         self.albedo = self._constant(face.albedo[compared])
         self.compared = self._constant(face.compared[compared])
         prior = np.zeros(self.layout.size)
-        factors = {"identity": 1.0, "albedo": self.weights.albedo}
-        for name, factor in {**factors, "expression": self.weights.expression}.items():
-            prior[self.layout.parts[name].slice] = self.weights.regularizer * factor
+        own = self.weights
+        factors = {"identity": 1.0, "albedo": own.albedo, "expression": own.expression}
+        for name, factor in factors.items():
+            prior[self.layout.parts[name].slice] = own.regularizer * factor
         self.prior = self._constant(prior)
 
     def value(
@@ -217,13 +219,14 @@ class FaceEnergy:
         squared = tf.reduce_sum(tf.square(residuals), axis=-1)
         last = tf.stop_gradient(tf.sqrt(tf.maximum(squared, FLOOR**2)))
         return _Faces(
-            parts, rotation, vertices, points, sums, spokes, seen, normals, pixels, albedo,
+            parts, rotation, points, sums, spokes,
+            self._landmarks(vertices, points, rotation), seen, normals, pixels, albedo,
             shading, basis, residuals, shares, self.weights.photometric * shares / (2 * last), last,
         )  # fmt: skip
 
     def _residuals(self, code: tf.Tensor, faces: _Faces, pictures: Pictures) -> tf.Tensor:
         photometric = tf.sqrt(faces.weights)[..., None] * faces.residuals
-        chosen = tf.gather(faces.points, self._landmarks(faces), axis=1, batch_dims=1)
+        chosen = tf.gather(faces.points, faces.landmarks, axis=1, batch_dims=1)
         offsets = (self._project(chosen, pictures) - pictures.landmarks) / pictures.side
         landmark = tf.sqrt(self.weights.landmark * pictures.confidence)[..., None] * offsets
         rows = [
@@ -232,14 +235,13 @@ class FaceEnergy:
         ]
         return tf.concat([*rows, tf.sqrt(self.prior) * code], axis=1)
 
-    def _landmarks(self, faces: _Faces) -> tf.Tensor:
-        """Their vertices, `[B, 68]`; the jaw's follow the outline."""
+    def _landmarks(self, vertices: tf.Tensor, points: tf.Tensor, rotation: tf.Tensor) -> tf.Tensor:
         every = np.unique(np.concatenate([self.face.landmarks, self.face.contour.ravel()]))
-        normals = rotate(vertex_normals_at(faces.vertices, every, self.topology), faces.rotation)
+        normals = rotate(vertex_normals_at(vertices, every, self.topology), rotation)
         own, contour = (
             np.searchsorted(every, table) for table in (self.face.landmarks, self.face.contour)
         )
-        local = contour_landmarks(tf.gather(faces.points, every, axis=1), normals, own, contour)
+        local = contour_landmarks(tf.gather(points, every, axis=1), normals, own, contour)
         return tf.gather(tf.constant(every, tf.int32), local)
 
     def _project(self, points: tf.Tensor, pictures: Pictures) -> tf.Tensor:
@@ -277,10 +279,9 @@ class FaceEnergy:
 
     def _landmarks_by_code(self, faces: _Faces, pictures: Pictures) -> tf.Tensor:
         """d(offset) / d(code), `[B, 68, 2, D]`."""
-        chosen = self._landmarks(faces)
-        points = tf.gather(faces.points, chosen, axis=1, batch_dims=1)
+        points = tf.gather(faces.points, faces.landmarks, axis=1, batch_dims=1)
         slopes = self._projection_slopes(points, pictures) / pictures.side
-        moved = tf.matmul(faces.rotation[:, None], tf.gather(self.geometry, chosen))
+        moved = tf.matmul(faces.rotation[:, None], tf.gather(self.geometry, faces.landmarks))
         turned = -cross_product_matrix(points - faces.parts["translation"][:, None])
         without = {
             name: tf.zeros([*slopes.shape[1:3], self.layout.parts[name].size], self.dtype)
