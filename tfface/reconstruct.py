@@ -201,16 +201,21 @@ class _Run:
 
     def _process_person(self, files: Sequence[Path]) -> None:
         """Reconstructs and writes the one person of all photos."""
+        from tfface.data.photos import PhotoError
+
         photos = _Photos([path for path in files if self._is_readable(path)])
         faces = self.reconstructor.together(photos, map(os.fspath, photos.paths))
-        for path, face in zip(photos.paths, faces, strict=True):
-            if face is None:
-                self._fail(f"{path}: no face found")
-                continue
-            try:
-                tqdm.write(str(face.save(self._free_name(self.output / path.stem, path))))
-            except OSError as error:
-                self._fail(f"{path}: cannot write to {self.output}: {error.strerror or error}")
+        try:
+            for path, face in zip(photos.paths, faces, strict=True):
+                if face is None:
+                    self._fail(f"{path}: no face found")
+                    continue
+                try:
+                    tqdm.write(str(face.save(self._free_name(self.output / path.stem, path))))
+                except OSError as error:
+                    self._fail(f"{path}: cannot write to {self.output}: {error.strerror or error}")
+        except PhotoError as error:  # gone since it was looked at
+            self._fail(error)
 
     def _is_readable(self, path: Path) -> bool:
         from tfface.data.photos import PhotoError, read_photo
