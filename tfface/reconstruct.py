@@ -8,7 +8,7 @@ folder appears whole, by rename, and replaces an earlier reconstruction of the s
 also gets `DIR/<stem>/overlay.mp4`: its frames with the faces drawn over them. With `--together`,
 which FML does unasked, all photos show one person, and so does each video: the largest face of each
 photo and frame, one shape for all. With `--refine opt` codes that the network regresses are fitted
-to the photo (high-fidelity MoFA, section 9.1).
+to the photo, and `--refine detail` also adds wrinkles (high-fidelity MoFA, section 9).
 
     reconstruction.json  coefficients, pose, camera, landmarks, error (pixels of the input)
     mesh.obj, mesh.glb   identity and expression without pose, mm, vertex colours = albedo; neutral
@@ -16,8 +16,9 @@ to the photo (high-fidelity MoFA, section 9.1).
     overlay.png          the face drawn over the input, at its size
     views.png            input, overlay, geometry, albedo, shading, frontal, three-quarter
     depth.npy            float32 mm along the viewing axis, at the input's size, 0 where no face is
-    mesh_detail.obj,     where a system finds finer geometry: the face in the photo, with wrinkles,
-    mesh_detail.glb      mm in the space of mesh.obj, vertex colours = the photo
+    mesh_detail.obj,     with `--refine detail`, or where a system finds finer geometry: the face in
+    mesh_detail.glb      the photo, with wrinkles, mm in the space of mesh.obj, vertex colours = the
+                         photo
     depth_detail.npy,    likewise: as depth.npy and normals.png, where the face is shown
     normals_detail.png
     detail.png           the photo, the coarse and the finer geometry side by side
@@ -68,7 +69,8 @@ def reconstruct(
         image: The file of a photo, or `(H, W, 3)` RGB: uint8, or floating in [0, 1].
         model: Folder of an exported model; None takes the MoFA model that ships with tfface.
             The model is loaded once and kept.
-        refine: `opt` fits what the network regresses to the photo (Gauss-Newton).
+        refine: `opt` fits what the network regresses to the photo (Gauss-Newton); `detail` adds
+            wrinkles to that.
 
     Returns:
         The faces, the largest first; empty if there is none.
@@ -124,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--together", action=argparse.BooleanOptionalAction, help="all photos show one person"
     )
     parser.add_argument(
-        "--refine", choices=("opt",), help="fit what the network sees to the photo (Gauss-Newton)"
+        "--refine",
+        choices=("opt", "detail"),
+        help="fit what the network sees to the photo (Gauss-Newton); add wrinkles as well",
     )
     options = parser.parse_args(arguments)
     try:

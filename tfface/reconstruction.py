@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfface.data.crop import crop_image
+from tfface.fitting.shading_refinement import RefinedSurface
 from tfface.rendering.spherical_harmonics import sh_shading
 from tfface.visualization.drawing import draw
 from tfface.visualization.meshes import write_glb, write_obj
@@ -26,6 +27,7 @@ from tfface.visualization.overlay import (
     write_png,
 )
 from tfface.visualization.posed_face import PhotoCamera, PosedFace
+from tfface.visualization.refined_surface import draw_surface, posed_surface
 from tfface.visualization.relief import Relief, draw_relief, relief_maps, relief_mesh
 from tfface.visualization.views import PANEL, draw_views
 
@@ -60,8 +62,9 @@ class FaceReconstruction:
         fitted: `(V,)` in [0, 1], how far each vertex belongs to the face that systems compare
             with photos (and its mouth); the rest of the head is the model's guess.
         photometric_error: Mean RGB distance over the visible vertices of the face.
-        relief: Finer geometry than the mesh's; None where a system sees none.
-        seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`.
+        detail: Finer geometry than the mesh's; None where there is none.
+        seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`,
+            with a refinement `opt` and `detail`.
     """
 
     system: str
@@ -84,7 +87,7 @@ class FaceReconstruction:
     triangles: np.ndarray
     fitted: np.ndarray
     photometric_error: float
-    relief: Relief | None = None
+    detail: Relief | RefinedSurface | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     def posed(self) -> PosedFace:
@@ -110,7 +113,7 @@ class FaceReconstruction:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes reconstruction.json, mesh.obj, mesh.glb, overlay.png, views.png, depth.npy and
-        normals.png, with a relief also detail.png and mesh_detail (see `tfface.reconstruct`).
+        normals.png, with details also detail.png and mesh_detail (see `tfface.reconstruct`).
 
         Args:
             folder: Appears by rename when everything in it is written, and replaces an earlier
@@ -189,10 +192,11 @@ class FaceReconstruction:
         write_png(folder / "overlay.png", overlay)
         del overlay  # as large as the photo
         write_depth_and_normals(folder / "depth.npy", folder / "normals.png", face, width, height)
-        for write, name in ((write_obj, "mesh.obj"), (write_glb, "mesh.glb")):
-            write(folder / name, self.mesh, self.triangles, self.albedo)
-        if self.relief is not None:
-            self._write_relief(folder, self.relief, face)
+        _write_meshes(folder / "mesh", self.mesh, self.triangles, self.albedo)
+        if isinstance(self.detail, Relief):
+            self._write_relief(folder, self.detail, face)
+        elif self.detail is not None:
+            self._write_surface(folder, self.detail, face)
         record = self.to_json()
         record["seconds"]["rendering"] = rendered - started
         record["seconds"]["writing"] = time.perf_counter() - rendered
@@ -206,16 +210,32 @@ class FaceReconstruction:
         cropped = face.cropped(self.box[:2], zoom)
         shown = draw(cropped, face.fitted[:, None], (0, 0, size, size)).attributes[..., 0] > 0.5
         scale = zoom * self._pixels_per_mm()
-        vertices, triangles, colours = relief_mesh(
-            relief, shown, scale, self.rotation, self.translation
-        )
-        for write, name in ((write_obj, "mesh_detail.obj"), (write_glb, "mesh_detail.glb")):
-            write(folder / name, vertices, triangles, colours)
+        mesh = relief_mesh(relief, shown, scale, self.rotation, self.translation)
+        _write_meshes(folder / "mesh_detail", *mesh)
         heights, normals = relief_maps(relief, shown, self.box, *self.image.shape[:2])
         depth = -self.translation[2] - heights / self._pixels_per_mm()
         depth = np.where(np.isnan(depth), NO_DEPTH, depth).astype(np.float32)
         write_npy(folder / "depth_detail.npy", depth)
         write_png(folder / "normals_detail.png", encode_normals(normals))
+
+    def _write_surface(self, folder: Path, surface: RefinedSurface, face: PosedFace) -> None:
+        """As `_write_relief`."""
+        side = self.box[2] - self.box[0]
+        crop = crop_image(self.image, self.box, PANEL)
+        cropped = face.cropped(self.box[:2], PANEL / side)
+        write_png(folder / "detail.png", draw_surface(surface, crop, cropped))
+        colours = surface.colours
+        _write_meshes(folder / "mesh_detail", surface.vertices, surface.triangles, colours)
+        height, width = self.image.shape[:2]
+        paths = folder / "depth_detail.npy", folder / "normals_detail.png"
+        write_depth_and_normals(*paths, posed_surface(surface, face), width, height)
+
+
+def _write_meshes(
+    path: Path, vertices: np.ndarray, triangles: np.ndarray, colours: np.ndarray
+) -> None:
+    for write, ending in ((write_obj, ".obj"), (write_glb, ".glb")):
+        write(path.with_suffix(ending), vertices, triangles, colours)
 
 
 def is_reconstruction(folder: str | os.PathLike[str]) -> bool:

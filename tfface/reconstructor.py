@@ -6,6 +6,7 @@ import functools
 import os
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -17,13 +18,12 @@ from tfface.data.detection import DetectedFace, FaceDetector
 from tfface.encoders.multi_frame import IDENTITY_PARTS
 from tfface.exported_model import ExportedModel
 from tfface.fitting.neutral_face import light_faces, place_faces
-from tfface.fitting.refinement import CodeRefinement
+from tfface.fitting.refinement import REFINEMENTS, Refinement
 from tfface.reconstruction import FaceReconstruction
 from tfface.rendering.chip_alignment import CHIP_RULE
 from tfface.visualization.posed_face import PhotoCamera
 from tfface.visualization.relief import Relief
 
-REFINEMENTS = ("opt",)
 _BATCH = 16  # faces at a time
 _PERSON = 256  # pictures of a person at a time
 _POSE = ("rotation", "translation")
@@ -49,9 +49,9 @@ class Reconstructor:
         self.detector = detector or FaceDetector()
 
     @functools.cached_property
-    def refinement(self) -> CodeRefinement:
+    def refinement(self) -> Refinement:
         """Fits regressed codes to their photos; raises ModelError if that cannot be."""
-        return CodeRefinement(self.model)
+        return Refinement(self.model)
 
     def __call__(
         self, image: np.ndarray, path: str = "", refine: str | None = None
@@ -61,7 +61,7 @@ class Reconstructor:
         Args:
             image: `(H, W, 3)` uint8.
             path: Of the photo, to be named in the results.
-            refine: `opt` fits what is regressed to the photo.
+            refine: `opt` fits what is regressed to the photo; `detail` adds wrinkles to that.
 
         Raises:
             ModelError: what is regressed cannot be refined.
@@ -80,10 +80,25 @@ class Reconstructor:
             regressed = time.perf_counter()
             times = {"detection": seconds, "regression": (regressed - started) / len(batch)}
             if refine:
-                parts = self.refinement(parts, image, batch)
-                times["refinement"] = (time.perf_counter() - regressed) / len(batch)
-            faces += self._place(image, path, batch, parts, times)
+                parts = self.refinement.fit(parts, image, batch)
+                times["opt"] = (time.perf_counter() - regressed) / len(batch)
+            placed = self._place(image, path, batch, parts, times)
+            faces += self._add_detail(placed, batch, parts) if refine == "detail" else placed
         return faces
+
+    def _add_detail(
+        self,
+        faces: list[FaceReconstruction],
+        detected: list[DetectedFace],
+        parts: dict[str, np.ndarray],
+    ) -> list[FaceReconstruction]:
+        started = time.perf_counter()
+        surfaces = self.refinement.add_detail(parts, faces[0].image, detected)
+        seconds = (time.perf_counter() - started) / len(faces)
+        return [
+            replace(face, detail=found, seconds={**face.seconds, "detail": seconds})
+            for face, found in zip(faces, surfaces, strict=True)
+        ]
 
     def together(
         self, images: Iterable[np.ndarray], paths: Iterable[str] = ()
@@ -196,7 +211,7 @@ class Reconstructor:
                     triangles=model.triangles,
                     fitted=model.shown,
                     photometric_error=float(errors[i]),
-                    relief=reliefs[i] if reliefs else None,
+                    detail=reliefs[i] if reliefs else None,
                     seconds=dict(times),
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,12 +14,16 @@ from tfface.exported_model import ExportedModel
 from tfface.fitting.face_energy import FaceEnergy, Pictures
 from tfface.fitting.gauss_newton import GaussNewton
 from tfface.fitting.linear_face import LinearFace
+from tfface.fitting.shading_refinement import RefinedSurface, ShadingRefinement
 
+REFINEMENTS = ("opt", "detail")
 SIDE = 240  # px of the crops that codes are fitted to, those of the paper
 
+Parts = Mapping[str, np.ndarray]
 
-class CodeRefinement:
-    """Analysis by synthesis from regressed codes (high-fidelity MoFA, section 9.1).
+
+class Refinement:
+    """Analysis by synthesis from regressed codes, then wrinkles (high-fidelity MoFA, section 9).
 
     Args:
         model: That regresses.
@@ -28,14 +33,16 @@ class CodeRefinement:
     """
 
     def __init__(self, model: ExportedModel) -> None:
-        energy = FaceEnergy(LinearFace.of_export(model))
-        self.layout, self.fit = energy.layout, GaussNewton(energy)
+        self.face = LinearFace.of_export(model)
+        energy = FaceEnergy(self.face)
+        self.layout, self._fit = energy.layout, GaussNewton(energy)
 
-    def __call__(
-        self,
-        parts: Mapping[str, np.ndarray],
-        image: np.ndarray,
-        detected: Sequence[DetectedFace],
+    @functools.cached_property
+    def _shading(self) -> ShadingRefinement:
+        return ShadingRefinement(self.face)
+
+    def fit(
+        self, parts: Parts, image: np.ndarray, detected: Sequence[DetectedFace]
     ) -> dict[str, np.ndarray]:
         """The parts `(B, ...)` of codes that explain faces of a photo best, near the given ones.
 
@@ -47,17 +54,38 @@ class CodeRefinement:
         codes = self.layout.join({name: tf.constant(part) for name, part in parts.items()})
         # One after another: a face's Jacobian takes some 25 MB.
         refined = [
-            self.fit(codes[i : i + 1], _pictures(image, face)).code
+            self._fit(codes[i : i + 1], _pictures(image, face)).code
             for i, face in enumerate(detected)
         ]
         found = self.layout.split(tf.concat(refined, axis=0))
         return {name: part.numpy() for name, part in found.items()}
 
+    def add_detail(
+        self, parts: Parts, image: np.ndarray, detected: Sequence[DetectedFace]
+    ) -> list[RefinedSurface]:
+        """Faces of a photo with wrinkles.
+
+        Args:
+            parts: Of codes that `fit` has found, `(B, ...)`.
+            image: `(H, W, 3)` uint8, the whole photo.
+            detected: B faces.
+        """
+        return [
+            self._shading(
+                {name: part[i : i + 1] for name, part in parts.items()},
+                _crop(image, crop_box(face.landmarks)),
+            )
+            for i, face in enumerate(detected)
+        ]
+
+
+def _crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    return crop_image(image, box, SIDE).astype(np.float32) / 255
+
 
 def _pictures(image: np.ndarray, face: DetectedFace) -> Pictures:
     """One face of a photo and its landmarks."""
     box = crop_box(face.landmarks)
-    crop = crop_image(image, box, SIDE).astype(np.float32) / 255
     landmarks = to_crop(face.landmarks, box, SIDE).astype(np.float32)
-    confidence = face.confidence.astype(np.float32)
-    return Pictures(*(tf.constant(part[None]) for part in (crop, landmarks, confidence)))
+    parts = _crop(image, box), landmarks, face.confidence.astype(np.float32)
+    return Pictures(*(tf.constant(part[None]) for part in parts))

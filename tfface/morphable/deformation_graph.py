@@ -64,7 +64,7 @@ def deformation_graph(model: MorphableModel, nodes: int = NODES) -> DeformationG
         NodeCountError: `nodes` is not between `INFLUENCES` + 1 and the number of the face's
             vertices.
     """
-    points = _with_open_mouth(model)
+    points = with_open_mouth(model.mean, model.expression, model.landmarks)
     edges = trimesh.Trimesh(points, model.triangles, process=False).edges_unique
     lengths = np.linalg.norm(points[edges[:, 0]] - points[edges[:, 1]], axis=-1)
     shape = (model.vertex_count,) * 2
@@ -84,22 +84,28 @@ def deformation_graph(model: MorphableModel, nodes: int = NODES) -> DeformationG
     return DeformationGraph(chosen, _skinning(distances))
 
 
+def with_open_mouth(mean: np.ndarray, expression: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """A face whose lips are moved `MOUTH_OPENING` apart by the expression modes, if these can.
+
+    Args:
+        mean: `(V, 3)` mm.
+        expression: `(V, 3, K)` mm.
+        landmarks: `(68,)` vertices.
+    """
+    lips = landmarks[[*_UPPER_LIP, *_LOWER_LIP]]
+    rows = expression[lips, 1]  # (6, K): heights
+    opening = rows[:3] - rows[3:]
+    # A little of every mode rather than much of a few.
+    system = opening @ opening.T + 1e-2 * np.eye(3)
+    coefficients = opening.T @ np.linalg.solve(system, np.full(3, MOUTH_OPENING))
+    return mean + expression @ coefficients
+
+
 def orthonormal_columns(basis: np.ndarray) -> np.ndarray:
     """`(G, 3, K)` -> `(3 G, K')` float64 orthonormal columns of the same span; K' is its rank."""
     flat = np.asarray(basis, np.float64).reshape(3 * len(basis), basis.shape[-1])
     left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
     return left[:, sizes > 1e-6 * sizes.max(initial=0.0)]
-
-
-def _with_open_mouth(model: MorphableModel) -> np.ndarray:
-    """The mean `(V, 3)`, its lips moved apart by the expression modes, if these can."""
-    lips = model.landmarks[[*_UPPER_LIP, *_LOWER_LIP]]
-    rows = model.expression[lips, 1]  # (6, K): heights
-    opening = rows[:3] - rows[3:]
-    # A little of every mode rather than much of a few.
-    system = opening @ opening.T + 1e-2 * np.eye(3)
-    coefficients = opening.T @ np.linalg.solve(system, np.full(3, MOUTH_OPENING))
-    return model.mean + model.expression @ coefficients
 
 
 def _decimate(
