@@ -14,7 +14,8 @@ from tfface.config import (
     load_config,
 )
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "evaluation")
 MINIMAL = "system: mofa\noutput: runs/test\n"
 
 

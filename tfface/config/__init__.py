@@ -7,7 +7,8 @@ was found.
 """
 
 from tfface.config.distributions import Coefficients, Constant, Normal, Samples, Scalar, Uniform
-from tfface.config.load import load_config
+from tfface.config.evaluation import EvaluatedSystem, EvaluationConfig, TestSet
+from tfface.config.load import load_config, load_evaluation_config
 from tfface.config.networks import (
     CoarseFineLossesConfig,
     FaceModelConfig,
@@ -50,6 +51,8 @@ __all__ = [
     "ConfigError",
     "Constant",
     "DataConfig",
+    "EvaluatedSystem",
+    "EvaluationConfig",
     "FMLConfig",
     "FMLLossesConfig",
     "FaceModelConfig",
@@ -68,8 +71,10 @@ __all__ = [
     "Scalar",
     "Section",
     "SyntheticConfig",
+    "TestSet",
     "TrainingConfig",
     "Uniform",
     "UnsupervisedConfig",
     "load_config",
+    "load_evaluation_config",
 ]

@@ -12,16 +12,41 @@ from typing import Any
 import pydantic
 import yaml
 
+from tfface.config.evaluation import EvaluationConfig
 from tfface.config.schema import CONFIGS, Config
 from tfface.config.sections import ConfigError, Section
 
+Keys = tuple[str, ...]
+_Kind = typing.TypeVar("_Kind", bound=Section)
+
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads a YAML file, applies `a.b=value` overrides, and checks the result.
+    """Reads the YAML file of a training, applies `a.b=value` overrides, and checks the result.
 
     Raises:
         ConfigError: one line: place, dotted key, what was expected, what was found.
     """
+    tree, given = _read(path, overrides)
+    name = tree.get("system")
+    if not isinstance(name, str) or name not in CONFIGS:
+        place = _place(["system"], given, path)
+        names = " or ".join(CONFIGS)
+        raise ConfigError(f"{place}: system: expected {names}, got {_describe(name)}")
+    return _validated(tree, CONFIGS[name], given, path)
+
+
+def load_evaluation_config(path: str | Path, overrides: Sequence[str] = ()) -> EvaluationConfig:
+    """As `load_config`, of an evaluation.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    tree, given = _read(path, overrides)
+    return _validated(tree, EvaluationConfig, given, path)
+
+
+def _read(path: str | Path, overrides: Sequence[str]) -> tuple[dict[str, Any], set[Keys]]:
+    """The tree of a file with its overrides, and the keys of these."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -29,24 +54,29 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     tree = _parse_yaml(text, str(path))
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected a mapping of sections, got {_describe(tree)}")
-    from_command_line = set()
+    given = set()
     for override in overrides:
         key, value = _parse_override(override)
         _insert(tree, key, value)
-        from_command_line.add(tuple(key))
-    name = tree.get("system")
-    if not isinstance(name, str) or name not in CONFIGS:
-        keys, mistake = ["system"], f"expected {' or '.join(CONFIGS)}, got {_describe(name)}"
-    else:
-        try:
-            return CONFIGS[name].model_validate(tree)
-        except pydantic.ValidationError as error:
-            errors = error.errors(include_url=False)
-            # A misspelt key is also a missing one.
-            misspelt = [found for found in errors if found["type"] == "extra_forbidden"]
-            keys, mistake = _explain((misspelt or errors)[0], CONFIGS[name])
-    place = "command line" if any(_overlap(keys, k) for k in from_command_line) else str(path)
-    raise ConfigError(f"{place}: {'.'.join(keys)}: {mistake}")
+        given.add(tuple(key))
+    return tree, given
+
+
+def _validated(
+    tree: dict[str, Any], kind: type[_Kind], given: set[Keys], path: str | Path
+) -> _Kind:
+    try:
+        return kind.model_validate(tree)
+    except pydantic.ValidationError as error:
+        errors = error.errors(include_url=False)
+        # A misspelt key is also a missing one.
+        misspelt = [found for found in errors if found["type"] == "extra_forbidden"]
+        keys, mistake = _explain((misspelt or errors)[0], kind)
+    raise ConfigError(f"{_place(keys, given, path)}: {'.'.join(keys)}: {mistake}")
+
+
+def _place(keys: Sequence[str], given: set[Keys], path: str | Path) -> str:
+    return "command line" if any(_overlap(keys, own) for own in given) else str(path)
 
 
 class _Loader(yaml.SafeLoader):
@@ -117,7 +147,7 @@ _WORDINGS = (
 )
 
 
-def _explain(error: Any, kind: type[Config]) -> tuple[list[str], str]:
+def _explain(error: Any, kind: type[Section]) -> tuple[list[str], str]:
     """Where a mistake is, as keys, and what is wrong there."""
     keys, known = _walk(error["loc"], kind)
     found = error["input"]
@@ -136,7 +166,7 @@ def _explain(error: Any, kind: type[Config]) -> tuple[list[str], str]:
     return keys, f"expected {expected}, got {_describe(found)}"
 
 
-def _walk(location: Sequence[str | int], kind: type[Config]) -> tuple[list[str], list[str]]:
+def _walk(location: Sequence[str | int], kind: type[Section]) -> tuple[list[str], list[str]]:
     """The keys of a place, without the distribution that pydantic names beside them.
 
     Returns:
@@ -152,12 +182,17 @@ def _walk(location: Sequence[str | int], kind: type[Config]) -> tuple[list[str],
         keys.append(str(part))
         fields = _fields(annotation)
         known = list(fields)
-        annotation = _given(fields[part].annotation) if part in fields else None
+        if typing.get_origin(annotation) is dict:  # of sections by name
+            annotation = typing.get_args(annotation)[1]
+        else:
+            annotation = _given(fields[part].annotation) if part in fields else None
     return keys, list(_distributions(annotation)) or known
 
 
 def _given(annotation: Any) -> Any:
-    """The section of an annotation such as `Section | None`."""
+    """The section of an annotation such as `Section | None`; sections by name stay so."""
+    if typing.get_origin(annotation) is dict:
+        return annotation
     sections = [kind for kind in typing.get_args(annotation) if _fields(kind)]
     return sections[0] if len(sections) == 1 else annotation
 

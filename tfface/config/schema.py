@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pydantic
-import yaml
 from pydantic import Field
 
 from tfface.config.networks import (
@@ -55,10 +54,6 @@ class Config(Section):
             "data.records": self.data.records,
             "data.validation_records": self.data.validation_records,
         }
-
-    def to_yaml(self) -> str:
-        """Returns the whole configuration, defaults included, as YAML that loads again."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False)
 
 
 class MoFAConfig(Config):

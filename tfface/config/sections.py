@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pydantic
+import yaml
 from pydantic import Field
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -23,3 +24,7 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False
     )
+
+    def to_yaml(self) -> str:
+        """Returns the whole configuration, defaults included, as YAML that loads again."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)

@@ -1,0 +1,85 @@
+"""Errors of reconstructions whose distance from the truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfface.config import TestSet
+from tfface.evaluation.measures import nearest_face, sample_errors
+from tfface.evaluation.samples import Sample
+from tfface.evaluation.test_sets import open_test_set
+from tfface.morphable.default import load_default_face_model
+from tfface.reconstruction import FaceReconstruction
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return open_test_set(TestSet(kind="drawn", limit=1), 0).read("face00000")
+
+
+@pytest.fixture(scope="module")
+def perfect(sample) -> FaceReconstruction:
+    """The truth, as though a system had found it."""
+    truth, model = sample.truth, load_default_face_model()
+    return FaceReconstruction(
+        system="truth", face_model=model.name, image=sample.image, image_path="",
+        box=np.array([60.0, 60, 300, 300]), score=1.0, code={}, fitted_code={},
+        rotation=truth.rotation, translation=truth.translation, camera=truth.camera,
+        landmarks_68=sample.landmarks, landmarks_68_3d=truth.vertices[model.landmarks],
+        vertices=truth.vertices, mesh=truth.vertices, normals=truth.normals, albedo=truth.albedo,
+        triangles=truth.triangles, fitted=truth.fitted, photometric_error=0.25,
+    )  # fmt: skip
+
+
+def test_the_truth_has_no_error(perfect, sample):
+    errors = sample_errors(perfect, sample)
+    assert errors.pop("photometric") == 0.25
+    assert set(errors) >= {"scan_to_mesh_mm", "point_to_plane_mm", "hausdorff_mm", "depth_mm"}
+    for name, error in errors.items():
+        assert error == pytest.approx(0.0, abs=1e-3), name
+
+
+def test_errors_of_known_size(perfect, sample):
+    """Larger by a tenth and shifted: size and place do not count, depth and landmarks do."""
+    scaled = dataclasses.replace(
+        perfect, mesh=1.1 * perfect.mesh + 5.0, landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
+        landmarks_68=perfect.landmarks_68 + [3.0, 4.0],
+    )  # fmt: skip
+    errors = sample_errors(scaled, sample)
+    for name in ("scan_to_mesh_mm", "point_to_plane_mm", "per_vertex_mm", "hausdorff_mm"):
+        assert errors[name] == pytest.approx(0.0, abs=1e-2), name
+    size = np.ptp(sample.landmarks, axis=0)
+    assert errors["landmark_box_nme"] == pytest.approx(5.0 / np.sqrt(size.prod()))
+    eyes = np.linalg.norm(sample.landmarks[36] - sample.landmarks[45])
+    assert errors["landmark_nme"] == pytest.approx(5.0 / eyes)
+    ratio = errors["landmark_46_px_of_240"] / errors["landmark_px_of_240"]
+    assert ratio == pytest.approx(1.0)
+
+
+def test_a_bump_is_measured(perfect, sample):
+    """Of every second vertex of the face, 2 mm forwards."""
+    moved = perfect.vertices.copy()
+    moved[::2] += 2.0 * perfect.rotation[2]  # towards the camera
+    errors = sample_errors(dataclasses.replace(perfect, mesh=moved, vertices=moved), sample)
+    assert errors["per_vertex_mm"] == pytest.approx(1.0, abs=0.05)  # either half, from the middle
+    assert 0.5 < errors["hausdorff_mm"] < 2.0
+    assert 0.1 < errors["scan_to_mesh_mm"] < 1.0
+    assert 0.3 < errors["depth_mm"] < 1.2
+
+
+def test_what_is_not_known_is_not_measured(perfect, sample):
+    bare = Sample("photo", sample.image, yaw=-20.0)
+    assert sample_errors(perfect, bare) == {"photometric": 0.25, "yaw": -20.0}
+    cloud = dataclasses.replace(sample.scan, triangles=None)
+    errors = sample_errors(perfect, Sample("scan", sample.image, scan=cloud))
+    assert set(errors) == {"photometric", "scan_to_mesh_mm", "scan_to_mesh_median_mm"}
+
+
+def test_the_face_that_is_meant(perfect):
+    away = dataclasses.replace(perfect, landmarks_68=perfect.landmarks_68 + 100.0)
+    assert nearest_face([away, perfect], perfect.landmarks_68) is perfect
+    assert nearest_face([away, perfect], None) is away  # the largest comes first
+    assert nearest_face([], perfect.landmarks_68) is None

@@ -1,0 +1,149 @@
+"""Runs systems over test sets; what is done already is not done again."""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from tfface.command_line import load_tensorflow_quietly
+from tfface.config import ConfigError, EvaluationConfig, load_evaluation_config
+from tfface.evaluation.measures import Errors, nearest_face, sample_errors
+from tfface.evaluation.systems import Reconstruct, open_system
+from tfface.evaluation.test_sets import OpenTestSet, open_test_set
+from tfface.files import write_text
+
+CONFIGURATION = "configuration.yaml"
+_TOGETHER = 4  # pictures of one task
+
+Measured = dict[str, Errors]  # picture -> errors; none where no face was found
+Found = dict[str, dict[str, Measured]]  # set -> system
+_Task = tuple[str, str, Sequence[str]]  # set, system, pictures
+
+
+def evaluate(config: EvaluationConfig) -> Found:
+    """Measures all systems on all sets.
+
+    The errors of each picture are added to `OUTPUT/errors/SET/SYSTEM.jsonl` as they are found.
+
+    Raises:
+        ConfigError: something that is named is not there, or OUTPUT holds another evaluation.
+        PhotoError, OSError: a file cannot be read or written.
+    """
+    output = Path(config.output)
+    _claim(output, config)
+    for name, settings in config.systems.items():  # before any work
+        open_system(name, settings)
+    names = {key: open_test_set(s, config.seed).names for key, s in config.test_sets.items()}
+    found: Found = {
+        test_set: {system: _read(_file(output, test_set, system)) for system in config.systems}
+        for test_set in names
+    }
+    tasks: list[_Task] = []
+    for test_set, systems in found.items():
+        for system, done in systems.items():
+            left = [name for name in names[test_set] if name not in done]
+            parts = range(0, len(left), _TOGETHER)
+            tasks += [(test_set, system, left[i : i + _TOGETHER]) for i in parts]
+    with tqdm(total=sum(len(task[2]) for task in tasks), unit="picture") as progress:
+        for (test_set, system, _), measured in _work(config, tasks):
+            found[test_set][system] |= measured
+            _append(_file(output, test_set, system), measured)
+            progress.update(len(measured))
+    return {
+        test_set: {s: {n: done[n] for n in names[test_set]} for s, done in systems.items()}
+        for test_set, systems in found.items()
+    }
+
+
+def _claim(output: Path, config: EvaluationConfig) -> None:
+    """Writes the configuration, which may have grown by systems and sets since the last call."""
+    output.mkdir(parents=True, exist_ok=True)
+    file = output / CONFIGURATION
+    if file.exists():
+        before = load_evaluation_config(file)
+        for kind in ("systems", "test_sets"):
+            old, new = getattr(before, kind), getattr(config, kind)
+            changed = [name for name in old if name in new and old[name] != new[name]]
+            if changed or before.seed != config.seed:
+                key = f"{kind}.{changed[0]}" if changed else "seed"
+                raise ConfigError(f"{output}: holds an evaluation with another {key}")
+            config = config.model_copy(update={kind: {**old, **new}})
+    write_text(file, config.to_yaml())
+
+
+def _work(config: EvaluationConfig, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Measured]]:
+    """What comes of tasks, in the order in which they end."""
+    measure = functools.partial(_measure, config.to_yaml())
+    if config.workers == 1 or not tasks:
+        yield from ((task, measure(task)) for task in tasks)
+        return
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    with ProcessPoolExecutor(config.workers, context, load_tensorflow_quietly) as pool:
+        futures = {pool.submit(measure, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _measure(text: str, task: _Task) -> Measured:
+    """Of some pictures, in whichever process."""
+    test_set, system, names = task
+    samples, reconstruct = _test_set(text, test_set), _system(text, system)
+    measured = {}
+    for name in names:
+        sample = samples.read(name)
+        face = nearest_face(reconstruct(sample.image, name), sample.landmarks)
+        measured[name] = sample_errors(face, sample) if face else {}
+    return measured
+
+
+@functools.lru_cache(maxsize=1)
+def _config(text: str) -> EvaluationConfig:
+    return EvaluationConfig.model_validate(yaml.safe_load(text))
+
+
+@functools.lru_cache(maxsize=1)
+def _test_set(text: str, name: str) -> OpenTestSet:
+    config = _config(text)
+    return open_test_set(config.test_sets[name], config.seed)
+
+
+@functools.lru_cache(maxsize=1)
+def _system(text: str, name: str) -> Reconstruct:
+    return open_system(name, _config(text).systems[name])
+
+
+def _file(output: Path, test_set: str, system: str) -> Path:
+    return output / "errors" / test_set / f"{system}.jsonl"
+
+
+def _read(file: Path) -> Measured:
+    """What a file holds; the last line of a killed call may be a piece of one."""
+    measured: Measured = {}
+    if file.exists():
+        lines = file.read_text().split("\n")[:-1]
+        for name, errors in (json.loads(line) for line in lines):
+            measured[name] = {key: np.nan if e is None else e for key, e in errors.items()}
+    return measured
+
+
+def _append(file: Path, measured: Measured) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and not file.read_bytes().endswith(b"\n"):
+        whole = file.read_text().rpartition("\n")
+        write_text(file, whole[0] + whole[1])
+    with file.open("a") as stream:
+        for name, errors in measured.items():
+            known = {key: e if np.isfinite(e) else None for key, e in errors.items()}
+            stream.write(json.dumps([name, known]) + "\n")
