@@ -128,6 +128,7 @@ def measure(
     """Trains and measures everything on drawn people; prints the tables and writes the pictures."""
     from fml_evaluation import comparisons, report
     from fml_evaluation.trainings import FRAMES
+    from results import markdown
     from tfface.exported_model import ExportedModel
     from tfface.morphable.load import load_face_model
     from tfface.training.run import export_face_model
@@ -136,7 +137,7 @@ def measure(
 
     def tell(name: str, corner: str, rows: comparisons.Rows) -> None:
         results[name] = rows
-        print(report.table(corner, rows) + "\n", flush=True)
+        print(markdown(corner, rows, report.TITLES) + "\n", flush=True)
 
     folders = {frames: runs.with_frames(frames) for frames in FRAMES}
     models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
@@ -162,6 +163,7 @@ def measure_photos(shipped: Mapping[str, ExportedModel], shared: Path, count: in
     """Of what ships, on held-out photos; nothing without them."""
     from fml_evaluation import comparisons, report
     from mofa_evaluation.photos import held_out_photos
+    from results import markdown
     from tfface.data.detection import FaceDetector
 
     photos = held_out_photos(shared / "photos")[:count]
@@ -169,7 +171,7 @@ def measure_photos(shipped: Mapping[str, ExportedModel], shared: Path, count: in
         print(f"skipped: held-out photos (no {shared / 'photos'})\n")
         return {}
     rows = comparisons.compare_photos(shipped, FaceDetector(), photos)
-    print(report.table("held-out photos", rows) + "\n", flush=True)
+    print(markdown("held-out photos", rows, report.TITLES) + "\n", flush=True)
     return rows
 
 

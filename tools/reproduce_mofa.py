@@ -2,7 +2,11 @@
 
     python tools/reproduce_mofa.py --size small --output DIR [--seed N] [--model PATH]
 
-Prints a Markdown table and writes DIR/results.json, curves.png, heads.png and configuration.json.
+Prints Markdown tables and writes DIR/results.json, curves.png, heads.png and configuration.json.
+Those of section 9 compare codes as the network regresses them with codes fitted to the pictures
+(Opt: Gauss-Newton; from the mean face too, and without landmarks, as in figure 18) and with
+wrinkles (Refine), tell time and error with fewer vertices, and Gauss-Newton's time beside gradient
+descent's. DIR/systems holds what `tfface.evaluate` makes of all systems that ship.
 Photos and test heads come from the development data (see the README): the folder `TFFACE_SHARED`,
 by default `../shared`. Parts whose data are missing are skipped and named. `small` takes a few
 minutes on two cores.
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import tfface
 from tfface.command_line import fail, load_tensorflow_quietly
+from tfface.config import CONFIGS
 
 if TYPE_CHECKING:
     from mofa_evaluation.report import Report
@@ -29,14 +34,22 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 @dataclass(frozen=True)
 class Size:
-    """How many faces of each kind are measured."""
+    """How many faces of each kind are measured.
+
+    Attributes:
+        photos, synthetic, heads: Of each.
+        refined: Photos, and drawn faces, that codes are fitted to.
+        compared: Photos, and drawn faces, that all systems see.
+    """
 
     photos: int
     synthetic: int
     heads: int
+    refined: int
+    compared: int
 
 
-SIZES = {"small": Size(40, 100, 4), "full": Size(1000, 500, 20)}
+SIZES = {"small": Size(40, 100, 4, 8, 4), "full": Size(1000, 500, 20, 40, 40)}
 
 
 def main() -> int:
@@ -75,6 +88,7 @@ def main() -> int:
         report.write(options.output)
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
+        print(compare_systems(SIZES[options.size], options.seed, shared, options.output))
     except OSError as error:
         return fail("reproduce_mofa", error)
     return 0
@@ -86,9 +100,11 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
     Raises:
         ModelError: the model cannot be read, or has another face model than the default one.
     """
+    from mofa_evaluation import refinement
     from mofa_evaluation.drawn_faces import evaluate_drawn_faces
     from mofa_evaluation.other_heads import YAWS, evaluate_heads
     from mofa_evaluation.photos import evaluate_photos, held_out_photos
+    from mofa_evaluation.refinement import DrawnFaces
     from mofa_evaluation.report import Report
     from tfface.exported_model import ModelError
     from tfface.morphable.load import load_face_model
@@ -120,7 +136,43 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
         report.add({method: {"scan_to_mesh_mm": values} for method, values in samples.items()})
     else:
         report.skipped.append(f"independent heads (no {sample})")
+    faces = DrawnFaces.draw(reconstructor.model, face_model, size.refined, seed)
+    report.tables = {
+        "fits": refinement.compare_fits(reconstructor.model, face_model, faces),
+        "vertices": refinement.compare_samples(reconstructor.model, faces, seed),
+        "descent": refinement.compare_descents(reconstructor.model, faces),
+        "times": refinement.measure_times(reconstructor.model, faces),
+    }
+    if photos:
+        report.tables["refinement"] = refinement.compare_refinements(
+            reconstructor, photos[: size.refined]
+        )
     return report
+
+
+def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> str:
+    """The table of all systems that ship, beside the mean face."""
+    from tfface.config import EvaluationConfig
+    from tfface.config.evaluation import MEAN_FACE
+    from tfface.evaluation.report import write_report
+    from tfface.evaluation.run import evaluate
+
+    sets: dict[str, dict[str, object]] = {"drawn": {"kind": "drawn", "limit": size.compared}}
+    photos = shared / "photos"
+    if photos.is_dir():
+        sets["photos"] = {
+            "kind": "photos", "path": str(photos), "match": r"3\.jpg$", "limit": size.compared,
+        }  # fmt: skip
+    systems: dict[str, dict[str, str]] = {name: {} for name in (MEAN_FACE, *CONFIGS)}
+    systems["mofa_opt"] = {"model": "mofa", "refine": "opt"}
+    tree = {
+        "output": str(output / "systems"),
+        "seed": seed,
+        "systems": systems,
+        "test_sets": sets,
+    }
+    config = EvaluationConfig.model_validate(tree)
+    return write_report(config, evaluate(config))
 
 
 if __name__ == "__main__":

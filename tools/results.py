@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-Tables = Mapping[str, Mapping[str, Mapping[str, float]]]
+Rows = Mapping[str, Mapping[str, float]]
+Tables = Mapping[str, Rows]
 
 
 def write_results(folder: Path, tables: Tables, configuration: Mapping[str, Any]) -> None:
@@ -18,14 +19,29 @@ def write_results(folder: Path, tables: Tables, configuration: Mapping[str, Any]
         tables: By name, rows by name, numbers by name; flat in the file: "passes.0.posed_mm".
         configuration: What was measured, and how.
     """
-    flat = {
+    _write(folder / "results.json", flattened(tables))
+    _write(folder / "configuration.json", configuration)
+
+
+def flattened(tables: Tables) -> dict[str, float]:
+    """Numbers by "table.row.column"."""
+    return {
         ".".join((table, row, column)): round(float(value), 6)
         for table, rows in tables.items()
         for row, numbers in rows.items()
         for column, value in numbers.items()
     }
-    _write(folder / "results.json", flat)
-    _write(folder / "configuration.json", configuration)
+
+
+def markdown(corner: str, rows: Rows, titles: Mapping[str, str]) -> str:
+    """A Markdown table: a row for each name, a column for each measure; cells may be empty."""
+    columns = list(dict.fromkeys(name for numbers in rows.values() for name in numbers))
+    lines = [f"| {corner} | " + " | ".join(titles.get(name, name) for name in columns) + " |"]
+    lines.append("|---|" + "--:|" * len(columns))
+    for name, numbers in rows.items():
+        cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
+        lines.append(f"| {titles.get(name, name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

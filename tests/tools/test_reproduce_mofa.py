@@ -27,8 +27,12 @@ def heads(tools, shared):
 @pytest.mark.slow
 def test_synthetic_part_and_what_is_skipped(tools, tmp_path, mean_face, monkeypatch, capsys):
     import reproduce_mofa
+    from mofa_evaluation import refinement
 
-    monkeypatch.setitem(reproduce_mofa.SIZES, "small", reproduce_mofa.Size(2, 4, 1))
+    monkeypatch.setitem(reproduce_mofa.SIZES, "small", reproduce_mofa.Size(2, 4, 1, 1, 1))
+    for name, value in (("LONGEST", 3), ("RATES", (0.03,)), ("SAMPLES", (500, None))):
+        monkeypatch.setattr(refinement, name, value)
+    monkeypatch.setattr(reproduce_mofa, "compare_systems", lambda *_: "all systems")
     monkeypatch.setenv("TFFACE_SHARED", str(tmp_path / "nowhere"))
     arguments = ["--size", "small", "--output", str(tmp_path / "out"), "--model", str(mean_face)]
     monkeypatch.setattr(sys, "argv", ["reproduce_mofa.py", *arguments])
@@ -46,6 +50,14 @@ def test_synthetic_part_and_what_is_skipped(tools, tmp_path, mean_face, monkeypa
     assert (tmp_path / "out/curves.png").is_file()
     configuration = json.loads((tmp_path / "out/configuration.json").read_text())
     assert configuration["synthetic"] == 4
+    # All that this model sees is the mean face: fits from it are fits from the mean face.
+    assert "| Opt, from MoFA | " in table
+    assert results["fits.mofa_opt.geometric_mm"] == pytest.approx(
+        results["fits.mean_opt.geometric_mm"], rel=0.1
+    )
+    assert results["fits.mofa_opt.photometric"] < results["fits.mofa.photometric"]
+    assert results["vertices.500.energy"] > 0 < results["times.five_steps.alexnet_passes"]
+    assert results["descent.gradient_descent.share_not_reached"] == 1.0  # in three steps
 
 
 @pytest.mark.slow

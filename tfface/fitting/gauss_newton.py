@@ -45,10 +45,10 @@ class GaussNewton:
     def __init__(self, energy: FaceEnergy, steps: int = STEPS, damping: float = DAMPING) -> None:
         self.energy, self.steps, self.damping = energy, steps, damping
         # Of tensors alone: another object would be another graph.
-        self._linearize = tf.function(
+        self.linearize = tf.function(
             lambda code, *seen: energy.linearize(code, Pictures(*seen)), reduce_retracing=True
         )
-        self._value = tf.function(
+        self.value = tf.function(
             lambda code, shares, *seen: energy.value(code, Pictures(*seen), shares),
             reduce_retracing=True,
         )
@@ -56,25 +56,25 @@ class GaussNewton:
     def __call__(self, code: tf.Tensor, pictures: Pictures) -> Fit:
         """Fits codes `[B, D]` to pictures, all at once."""
         seen = pictures.images, pictures.landmarks, pictures.confidence
-        model = self._linearize(code, *seen)
+        model = self.linearize(code, *seen)
         damping = tf.fill(tf.shape(model[0]), tf.cast(self.damping, code.dtype))
         energies, taken = [model[0]], []
         for _ in range(self.steps):
             energy, gradient, hessian, shares = model
-            step = self._solve(gradient, hessian, damping)
+            step = self.solve(gradient, hessian, damping)
             whole = tf.reduce_all(tf.math.is_finite(step), axis=-1)
             tried = self.energy.move(code, tf.where(whole[:, None], step, 0.0))
-            better = whole & (self._value(tried, shares, *seen) < energy)
+            better = whole & (self.value(tried, shares, *seen) < energy)
             if tf.reduce_any(better):
                 code = tf.where(better[:, None], tried, code)
-                model = self._linearize(code, *seen)
+                model = self.linearize(code, *seen)
             damping *= tf.where(better, tf.cast(_EASE, code.dtype), _STRAIN)
             energies.append(model[0])
             taken.append(better)
         return Fit(code, tf.stack(energies), tf.stack(taken))
 
     @staticmethod
-    def _solve(gradient: tf.Tensor, hessian: tf.Tensor, damping: tf.Tensor) -> tf.Tensor:
+    def solve(gradient: tf.Tensor, hessian: tf.Tensor, damping: tf.Tensor) -> tf.Tensor:
         """The step of eq. (17), by Cholesky's factors in float64."""
         matrix, right = tf.cast(hessian, tf.float64), -tf.cast(gradient, tf.float64)
         diagonal = tf.linalg.diag_part(matrix)

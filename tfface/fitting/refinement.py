@@ -35,10 +35,11 @@ class Refinement:
     def __init__(self, model: ExportedModel) -> None:
         self.face = LinearFace.of_export(model)
         energy = FaceEnergy(self.face)
-        self.layout, self._fit = energy.layout, GaussNewton(energy)
+        self.layout, self.descent = energy.layout, GaussNewton(energy)
 
     @functools.cached_property
-    def _shading(self) -> ShadingRefinement:
+    def shading(self) -> ShadingRefinement:
+        """Finds the wrinkles."""
         return ShadingRefinement(self.face)
 
     def fit(
@@ -54,7 +55,7 @@ class Refinement:
         codes = self.layout.join({name: tf.constant(part) for name, part in parts.items()})
         # One after another: a face's Jacobian takes some 25 MB.
         refined = [
-            self._fit(codes[i : i + 1], _pictures(image, face)).code
+            self.descent(codes[i : i + 1], _pictures(image, face)).code
             for i, face in enumerate(detected)
         ]
         found = self.layout.split(tf.concat(refined, axis=0))
@@ -71,21 +72,22 @@ class Refinement:
             detected: B faces.
         """
         return [
-            self._shading(
+            self.shading(
                 {name: part[i : i + 1] for name, part in parts.items()},
-                _crop(image, crop_box(face.landmarks)),
+                fitted_crop(image, face),
             )
             for i, face in enumerate(detected)
         ]
 
 
-def _crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    return crop_image(image, box, SIDE).astype(np.float32) / 255
+def fitted_crop(image: np.ndarray, face: DetectedFace) -> np.ndarray:
+    """What codes are fitted to, `(SIDE, SIDE, 3)` in [0, 1]."""
+    return crop_image(image, crop_box(face.landmarks), SIDE).astype(np.float32) / 255
 
 
 def _pictures(image: np.ndarray, face: DetectedFace) -> Pictures:
     """One face of a photo and its landmarks."""
     box = crop_box(face.landmarks)
     landmarks = to_crop(face.landmarks, box, SIDE).astype(np.float32)
-    parts = _crop(image, box), landmarks, face.confidence.astype(np.float32)
+    parts = fitted_crop(image, face), landmarks, face.confidence.astype(np.float32)
     return Pictures(*(tf.constant(part[None]) for part in parts))

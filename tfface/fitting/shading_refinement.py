@@ -213,6 +213,12 @@ class ShadingRefinement:
             np.array(energies),
         )
 
+    def error(self, parts: Mapping[str, np.ndarray], image: np.ndarray) -> float:
+        """E_photo (20) of one face on the grid, without displacements."""
+        scene = self._scene(parts, image)
+        visible = self.energy.visible(scene)
+        return float(self.energy.terms(tf.zeros_like(scene.coarse), visible, scene)["photometric"])
+
     def _scene(self, parts: Mapping[str, np.ndarray], image: np.ndarray) -> Scene:
         face, carry = self.face, self.grid.carry
         code = np.concatenate([parts["identity"], parts["expression"]], axis=1)[0]

@@ -40,19 +40,6 @@ TITLES = {
     "mofa": "MoFA",
 }
 
-Numbers = Mapping[str, float]
-
-
-def table(corner: str, rows: Mapping[str, Numbers]) -> str:
-    """A Markdown table: a row for each name, a column for each measure; cells may be empty."""
-    columns = max((list(numbers) for numbers in rows.values()), key=len)
-    lines = [f"| {corner} | " + " | ".join(TITLES.get(name, name) for name in columns) + " |"]
-    lines.append("|---|" + "--:|" * len(columns))
-    for name, numbers in rows.items():
-        cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
-        lines.append(f"| {TITLES.get(name, name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
 
 def draw_modes(model: MorphableModel, file: Path) -> None:
     """The first modes of shape, as clay from two sides, and of reflectance: a row each, from below

@@ -1,4 +1,4 @@
-"""Results as numbers, a table, and curves."""
+"""Results as numbers, tables, and curves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mofa_evaluation.measures import Errors
+from results import Rows, flattened, markdown
 
 METHODS = {
     "mofa": "MoFA (shipped)",
@@ -33,6 +34,31 @@ TITLES = {
     "synthetic_landmark_nme": "synthetic faces: landmark error / outer eye corner distance",
     "scan_to_mesh_mm": "independent heads: scan to mesh, mm",
 }
+# Rows and columns of the tables of section 9.
+FITS = {
+    "mofa": "MoFA",
+    "mean": "mean face, lit",
+    "mofa_opt": "Opt, from MoFA",
+    "mean_opt": "Opt, from the mean face",
+    "mofa_opt_no_landmarks": "Opt, from MoFA, without landmarks",
+    "mean_opt_no_landmarks": "Opt, from the mean face, without landmarks",
+    "mofa_opt_paper_weights": "Opt, from MoFA, weights of section 9.1",
+    "opt": "Opt",
+    "detail": "Refine",
+    "landmark_nme": "landmark error / outer eye corner distance",
+    "landmark_px_of_240": "landmark error, px of 240",
+    "photometric": "photometric error, RGB distance",
+    "grid_photometric": "photometric error on the even grid, RGB distance",
+    "geometric_mm": "geometric error, mm",
+    "seconds": "seconds a face",
+    "energy": "energy of all vertices",
+    "gauss_newton": "Gauss-Newton",
+    "gradient_descent": "gradient descent (Adam), to the same energy",
+    "share_not_reached": "share of faces whose energy was not reached",
+    "five_steps": "five steps",
+    "alexnet_pass": "a pass of AlexNet",
+    "alexnet_passes": "passes of AlexNet",
+}
 
 
 class Report:
@@ -40,11 +66,13 @@ class Report:
 
     Attributes:
         samples: measure -> method -> one number a face.
+        tables: Of section 9, by name.
         skipped: What was left out and why, a line each.
     """
 
     def __init__(self) -> None:
         self.samples: dict[str, dict[str, np.ndarray]] = {}
+        self.tables: dict[str, Rows] = {}
         self.skipped: list[str] = []
 
     def add(self, errors: dict[str, Errors], prefix: str = "") -> None:
@@ -61,10 +89,10 @@ class Report:
             short = name.replace("synthetic_geometric_mm", "geometric_mm")
             for method, values in methods.items():
                 flat[f"{short}.{method}"] = round(float(np.nanmean(values)), 5)
-        return flat
+        return {**flat, **flattened(self.tables)}
 
     def table(self) -> str:
-        """The Markdown table."""
+        """The Markdown tables."""
         lines = ["| measure | " + " | ".join(METHODS.values()) + " | paper | faces |"]
         lines.append("|---|" + "--:|" * (len(METHODS) + 2))
         for name, title in TITLES.items():
@@ -79,7 +107,9 @@ class Report:
             lines.append("| " + " | ".join([title, *cells, PAPER.get(name, ""), count]) + " |")
         for line in self.skipped:
             lines.append(f"| skipped: {line} |" + " |" * (len(METHODS) + 2))
-        return "\n".join(lines)
+        parts = ["\n".join(lines)]
+        parts += [markdown(name, rows, FITS) for name, rows in self.tables.items()]
+        return "\n\n".join(parts)
 
     def write(self, folder: Path) -> None:
         """Writes results.json and curves.png."""
