@@ -7,9 +7,11 @@ to `output`:
     results.json         the same numbers, by name
     results.csv          the errors of each picture
     curves_SET.png       cumulative curves
-    worst.html           the worst results of each system, with pictures
+    worst.html, worst/   the worst results of each system, with pictures
     errors/              what a call that was stopped goes on from
     configuration.yaml   what was asked; systems and sets can be added later
+
+A call reports what it asks for. After a model has changed, choose another `output`.
 
 Exit status: 0 when all is measured; 2 with one line on stderr for a mistake in the configuration,
 the data or the output folder; 130 when interrupted.
@@ -36,14 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return fail("tfface.evaluate", error)
     load_tensorflow_quietly()
-    from tfface.data.photos import PhotoError
     from tfface.evaluation.report import write_report
     from tfface.evaluation.run import evaluate
 
     try:
         found = evaluate(config)
         print(write_report(config, found))
-    except (ConfigError, PhotoError, OSError) as error:
+    except (ConfigError, OSError) as error:
         return fail("tfface.evaluate", error)
     except KeyboardInterrupt:
         print("tfface.evaluate: stopped; the same call goes on", file=sys.stderr)

@@ -33,7 +33,7 @@ class Reconstructor:
     """Finds and reconstructs the faces of photos. Belongs to one thread.
 
     Args:
-        folder: An exported model.
+        model: An exported one, or its folder.
         detector: Finds the faces; made here if None.
 
     Raises:
@@ -42,10 +42,10 @@ class Reconstructor:
 
     def __init__(
         self,
-        folder: str | os.PathLike[str],
+        model: ExportedModel | str | os.PathLike[str],
         detector: FaceDetector | None = None,
     ) -> None:
-        self.model = ExportedModel(folder)
+        self.model = model if isinstance(model, ExportedModel) else ExportedModel(model)
         self.detector = detector or FaceDetector()
 
     @functools.cached_property

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import tfface
 from tfface.command_line import fail, load_tensorflow_quietly
-from tfface.config import CONFIGS
+from tfface.config import CONFIGS, ConfigError
 
 if TYPE_CHECKING:
     from mofa_evaluation.report import Report
@@ -89,7 +89,7 @@ def main() -> int:
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
         print(compare_systems(SIZES[options.size], options.seed, shared, options.output))
-    except OSError as error:
+    except (ConfigError, OSError) as error:
         return fail("reproduce_mofa", error)
     return 0
 

@@ -7,17 +7,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tfface.config import TestSet
+from tfface.config import EvaluationSet
 from tfface.evaluation.measures import nearest_face, sample_errors
-from tfface.evaluation.samples import Sample
+from tfface.evaluation.samples import Sample, Scan
 from tfface.evaluation.test_sets import open_test_set
+from tfface.fitting.shading_refinement import RefinedSurface
+from tfface.metrics.geometric import RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
 from tfface.reconstruction import FaceReconstruction
 
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    return open_test_set(TestSet(kind="drawn", limit=1), 0).read("face00000")
+    return open_test_set(EvaluationSet(kind="drawn", limit=1), 0).read("face00000")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,19 @@ def perfect(sample) -> FaceReconstruction:
     )  # fmt: skip
 
 
+class Model:
+    """That found it: the default face model."""
+
+    compared = load_default_face_model().regions["face"]
+    landmarks = load_default_face_model().landmarks
+
+    def decode(self, parts):
+        model = load_default_face_model()
+        return {"vertices": model.vertices(parts["identity"][0])[None]}
+
+
 def test_the_truth_has_no_error(perfect, sample):
-    errors = sample_errors(perfect, sample)
+    errors = sample_errors(perfect, sample, Model())
     assert errors.pop("photometric") == 0.25
     assert set(errors) >= {"scan_to_mesh_mm", "point_to_plane_mm", "hausdorff_mm", "depth_mm"}
     for name, error in errors.items():
@@ -48,7 +61,7 @@ def test_errors_of_known_size(perfect, sample):
         perfect, mesh=1.1 * perfect.mesh + 5.0, landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
         landmarks_68=perfect.landmarks_68 + [3.0, 4.0],
     )  # fmt: skip
-    errors = sample_errors(scaled, sample)
+    errors = sample_errors(scaled, sample, Model())
     for name in ("scan_to_mesh_mm", "point_to_plane_mm", "per_vertex_mm", "hausdorff_mm"):
         assert errors[name] == pytest.approx(0.0, abs=1e-2), name
     size = np.ptp(sample.landmarks, axis=0)
@@ -63,7 +76,8 @@ def test_a_bump_is_measured(perfect, sample):
     """Of every second vertex of the face, 2 mm forwards."""
     moved = perfect.vertices.copy()
     moved[::2] += 2.0 * perfect.rotation[2]  # towards the camera
-    errors = sample_errors(dataclasses.replace(perfect, mesh=moved, vertices=moved), sample)
+    bumpy = dataclasses.replace(perfect, mesh=moved, vertices=moved)
+    errors = sample_errors(bumpy, sample, Model())
     assert errors["per_vertex_mm"] == pytest.approx(1.0, abs=0.05)  # either half, from the middle
     assert 0.5 < errors["hausdorff_mm"] < 2.0
     assert 0.1 < errors["scan_to_mesh_mm"] < 1.0
@@ -72,10 +86,51 @@ def test_a_bump_is_measured(perfect, sample):
 
 def test_what_is_not_known_is_not_measured(perfect, sample):
     bare = Sample("photo", sample.image, yaw=-20.0)
-    assert sample_errors(perfect, bare) == {"photometric": 0.25, "yaw": -20.0}
+    assert sample_errors(perfect, bare, Model()) == {"photometric": 0.25, "yaw": -20.0}
     cloud = dataclasses.replace(sample.scan, triangles=None)
-    errors = sample_errors(perfect, Sample("scan", sample.image, scan=cloud))
+    errors = sample_errors(perfect, Sample("scan", sample.image, scan=cloud), Model())
     assert set(errors) == {"photometric", "scan_to_mesh_mm", "scan_to_mesh_median_mm"}
+
+
+def test_a_neutral_scan_is_compared_with_the_neutral_face(perfect, sample):
+    """Whatever expression is found."""
+    model, random = load_default_face_model(), np.random.default_rng(0)
+    identity = random.standard_normal(model.identity.shape[-1])
+    neutral = model.vertices(identity)
+    shown = model.vertices(identity, 2 * random.standard_normal(model.expression.shape[-1]))
+    found = dataclasses.replace(
+        perfect, mesh=shown, code={"identity": identity, "expression": np.ones(64)}
+    )
+    face = Model.compared > 0.5
+    marks = neutral[model.landmarks]
+    scan = Scan(neutral[face], None, marks[list(RIGID_LANDMARKS)], marks[30], neutral=True)
+    told = sample_errors(found, Sample("now", sample.image, scan=scan), Model())
+    assert told["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-3)
+    posed = dataclasses.replace(scan, neutral=False)
+    told = sample_errors(found, Sample("now", sample.image, scan=posed), Model())
+    assert told["scan_to_mesh_mm"] > 0.3
+
+
+def test_a_jaw_of_points_on_the_skin(perfect, sample):
+    """AFLW2000-3D's: the same vertices from every side."""
+    truth = sample.truth
+    points = truth.camera.project(truth.vertices_camera[Model.landmarks])
+    fixed = Sample("aflw", sample.image, points, fixed_jaw=True)
+    aside = dataclasses.replace(perfect, landmarks_68=points + 9.0)
+    assert sample_errors(aside, fixed, Model())["landmark_nme"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_refined_surface_is_measured(perfect, sample):
+    """The face 2 mm nearer, and larger, as its details."""
+    model, shift = load_default_face_model(), 2.0 * perfect.rotation[2]
+    detail = RefinedSurface(
+        perfect.mesh, 1.02 * perfect.mesh + shift, model.triangles, perfect.albedo,
+        np.array([0.2, 0.1]), np.zeros(2),
+    )  # fmt: skip
+    errors = sample_errors(dataclasses.replace(perfect, detail=detail), sample, Model())
+    assert errors["photometric"] == 0.1
+    assert errors["depth_mm"] > 0.1
+    assert errors["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-2)  # size and place do not count
 
 
 def test_the_face_that_is_meant(perfect):

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 from scipy.io import savemat
 
-from tfface.config import ConfigError, TestSet
+from tfface.config import ConfigError, EvaluationSet
 from tfface.evaluation.test_sets import MARGIN, SIDE, open_test_set
 from tfface.metrics.geometric import RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
@@ -37,20 +37,20 @@ def test_photos_with_points_beside_them(tmp_path):
     points = np.random.default_rng(0).uniform(1, 20, (68, 2))
     text = "\n".join(f"{x} {y}" for x, y in points)
     (tmp_path / "b/face3.pts").write_text(f"version: 1\nn_points: 68\n{{\n{text}\n}}\n")
-    opened = open_test_set(TestSet(kind="photos", path=str(tmp_path)), 0)
+    opened = open_test_set(EvaluationSet(kind="photos", path=str(tmp_path)), 0)
     assert opened.names == ["a/face4.png", "b/face3.png"]
-    assert opened.read("a/face4.png").landmarks is None
+    assert opened.read("a/face4.png").landmarks is None  # there is no face
     sample = opened.read("b/face3.png")
     np.testing.assert_allclose(sample.landmarks, points - 0.5)  # its pixels count from one
     assert sample.image.shape == (24, 32, 3)
-    chosen = TestSet(kind="photos", path=str(tmp_path), match="3[.]png$")
+    chosen = EvaluationSet(kind="photos", path=str(tmp_path), match="3[.]png$")
     assert open_test_set(chosen, 0).names == ["b/face3.png"]
 
 
 def test_points_of_another_number_are_told(tmp_path):
     a_picture(tmp_path / "face.png")
     (tmp_path / "face.pts").write_text("{\n1 2\n3 4\n}")
-    opened = open_test_set(TestSet(kind="photos", path=str(tmp_path)), 0)
+    opened = open_test_set(EvaluationSet(kind="photos", path=str(tmp_path)), 0)
     with pytest.raises(ConfigError, match=r"face.pts: expected 68 points, got shape \(2, 2\)"):
         opened.read("face.png")
 
@@ -60,7 +60,7 @@ def test_folders_of_photos_and_scans(tmp_path):
         a_picture(tmp_path / "ada" / f"{number}.png")
     a_scan(tmp_path / "ada/scan.ply")
     np.savetxt(tmp_path / "ada/landmarks.txt", MARKS)
-    opened = open_test_set(TestSet(kind="scans", path=str(tmp_path), unit=2.0), 0)
+    opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path), unit=2.0), 0)
     assert opened.names == ["ada/1.png", "ada/2.png"]
     scan = opened.read("ada/2.png").scan
     np.testing.assert_allclose(np.linalg.norm(scan.vertices, axis=1), 160.0, rtol=1e-5)
@@ -87,9 +87,10 @@ def test_now(tmp_path):
     marks.parent.mkdir(parents=True)
     marks.write_text(f"<!DOCTYPE PickedPoints><PickedPoints>{points}</PickedPoints>")
     (tmp_path / "imagepathsvalidation.txt").write_text("ada/selfie/IMG_1.png\n")
-    opened = open_test_set(TestSet(kind="now", path=str(tmp_path)), 0)
+    opened = open_test_set(EvaluationSet(kind="now", path=str(tmp_path)), 0)
     assert opened.names == ["ada/selfie/IMG_1.png"]
     scan = opened.read("ada/selfie/IMG_1.png").scan
+    assert scan.neutral
     np.testing.assert_allclose(scan.landmarks, MARKS)
     np.testing.assert_allclose(np.linalg.norm(scan.vertices, axis=1), 80.0, rtol=1e-5)
 
@@ -99,9 +100,11 @@ def test_aflw2000(tmp_path):
     points = np.random.default_rng(0).uniform(1, 20, (3, 68))
     pose = np.radians([[5.0, -40.0, 2.0, 0, 0, 0, 0]])
     savemat(tmp_path / "image00002.mat", {"pt3d_68": points, "Pose_Para": pose})
-    sample = open_test_set(TestSet(kind="aflw2000", path=str(tmp_path)), 0).read("image00002.png")
+    opened = open_test_set(EvaluationSet(kind="aflw2000", path=str(tmp_path)), 0)
+    sample = opened.read("image00002.png")
     np.testing.assert_allclose(sample.landmarks, points[:2].T - 0.5)
     assert sample.yaw == pytest.approx(-40.0)
+    assert sample.fixed_jaw
 
 
 def test_facewarehouse(tmp_path):
@@ -109,7 +112,7 @@ def test_facewarehouse(tmp_path):
         a_picture(tmp_path / f"Tester_1/TrainingPose/pose_{number}.png")
     a_scan(tmp_path / "Tester_1/TrainingPose/pose_1.obj")
     marks = list(range(7))
-    settings = TestSet(kind="facewarehouse", path=str(tmp_path), landmarks=marks, unit=0.5)
+    settings = EvaluationSet(kind="facewarehouse", path=str(tmp_path), landmarks=marks, unit=0.5)
     opened = open_test_set(settings, 0)
     assert opened.names == ["Tester_1/TrainingPose/pose_1.png"]
     scan = opened.read(opened.names[0]).scan
@@ -117,8 +120,27 @@ def test_facewarehouse(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(scan.vertices, axis=1), 40.0, rtol=1e-5)
 
 
+def test_textures_and_soups_of_triangles_leave_vertices_as_they_are(tmp_path):
+    """Vertices of an .obj keep their numbers; an .stl has no vertex twice."""
+    ball = trimesh.creation.icosphere(1, 80.0)
+    a_picture(tmp_path / "ada/1.png")
+    np.savetxt(tmp_path / "ada/landmarks.txt", MARKS)
+    opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path)), 0)
+    rows = [f"v {x} {y} {z}" for x, y, z in [*ball.vertices, (9, 9, 9)]]
+    rows += [f"vt 0.{i % 7} 0.5" for i in range(3 * len(ball.faces))]
+    corners = [f"{v + 1}/{number + 1}" for number, v in enumerate(ball.faces.ravel())]
+    rows += ["f " + " ".join(corners[i : i + 3]) for i in range(0, len(corners), 3)]
+    (tmp_path / "ada/scan.obj").write_text("\n".join(rows))
+    scan = opened.read("ada/1.png").scan
+    np.testing.assert_allclose(scan.vertices[: len(ball.vertices)], ball.vertices, atol=1e-5)
+    (tmp_path / "ada/scan.obj").unlink()
+    ball.export(tmp_path / "ada/scan.stl")
+    scan = opened.read("ada/1.png").scan
+    assert len(scan.vertices) == len(ball.vertices)
+
+
 def test_drawn_faces_and_their_truth():
-    settings = TestSet(kind="drawn", limit=3)
+    settings = EvaluationSet(kind="drawn", limit=3)
     opened = open_test_set(settings, 4)
     assert len(opened.names) == 3
     sample, again = opened.read("face00001"), open_test_set(settings, 4).read("face00001")
@@ -135,6 +157,21 @@ def test_drawn_faces_and_their_truth():
     assert np.median(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1)) < 3.0  # mm: a mesh
 
 
+def test_a_landmark_without_a_coordinate_is_told(tmp_path):
+    a_picture(tmp_path / "ada/1.png")
+    a_scan(tmp_path / "ada/scan.ply")
+    points = "<point x='1' y='2'/>" * 7
+    (tmp_path / "ada/marks.pp").write_text(f"<PickedPoints>{points}</PickedPoints>")
+    opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path)), 0)
+    with pytest.raises(ConfigError, match="marks.pp: expected three coordinates"):
+        opened.read("ada/1.png")
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere: expected the folder of now"):
+        open_test_set(EvaluationSet(kind="now", path=str(tmp_path / "nowhere")), 0)
+
+
 def test_an_empty_folder_is_told(tmp_path):
     with pytest.raises(ConfigError, match="expected pictures of photos, found none"):
-        open_test_set(TestSet(kind="photos", path=str(tmp_path)), 0)
+        open_test_set(EvaluationSet(kind="photos", path=str(tmp_path)), 0)

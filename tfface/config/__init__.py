@@ -7,7 +7,7 @@ was found.
 """
 
 from tfface.config.distributions import Coefficients, Constant, Normal, Samples, Scalar, Uniform
-from tfface.config.evaluation import EvaluatedSystem, EvaluationConfig, TestSet
+from tfface.config.evaluation import EvaluatedSystem, EvaluationConfig, EvaluationSet
 from tfface.config.load import load_config, load_evaluation_config
 from tfface.config.networks import (
     CoarseFineLossesConfig,
@@ -53,6 +53,7 @@ __all__ = [
     "DataConfig",
     "EvaluatedSystem",
     "EvaluationConfig",
+    "EvaluationSet",
     "FMLConfig",
     "FMLLossesConfig",
     "FaceModelConfig",
@@ -71,7 +72,6 @@ __all__ = [
     "Scalar",
     "Section",
     "SyntheticConfig",
-    "TestSet",
     "TrainingConfig",
     "Uniform",
     "UnsupervisedConfig",

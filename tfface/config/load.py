@@ -141,6 +141,7 @@ def _overlap(keys: Sequence[str], others: Sequence[str]) -> bool:
 # The wordings of pydantic that a person who edits YAML would not use.
 _WORDINGS = (
     (r"^input should be (a valid )?", ""),
+    (r"^string should match pattern '\^\[\\w-\]\+\$'$", "letters, digits, - and _"),
     (r"^string should match pattern .*$", "names such as CPU:0 or GPU:1"),
     (r"^value error, ", ""),
     (r"^(a valid )?dictionary or (instance of \w+|object to extract fields from)$", "a section"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tfface.data.crop import crop_box
 from tfface.evaluation.samples import Sample, Scan
+from tfface.exported_model import ExportedModel
+from tfface.fitting.shading_refinement import RefinedSurface
 from tfface.metrics import (
     INNER_46,
     box_normalized_error,
@@ -21,13 +24,17 @@ from tfface.metrics import (
     symmetric_point_to_plane,
 )
 from tfface.metrics.geometric import RIGID_LANDMARKS
+from tfface.morphable.default import load_default_face_model
 from tfface.reconstruction import FaceReconstruction
 from tfface.visualization.drawing import draw
 from tfface.visualization.posed_face import PosedFace
+from tfface.visualization.refined_surface import posed_surface
 
+FOUND = "found_share"
 TITLES = {
+    FOUND: "faces found",
     "scan_to_mesh_mm": "scan to mesh, mm",
-    "scan_to_mesh_median_mm": "scan to mesh, median, mm",
+    "scan_to_mesh_median_mm": "scan to mesh, median of a face, mm",
     "point_to_plane_mm": "point to plane, mm",
     "hausdorff_mm": "Hausdorff, mm",
     "per_vertex_mm": "vertex to vertex, mm",
@@ -37,6 +44,10 @@ TITLES = {
     "landmark_box_nme": "landmarks / box",
     "landmark_px_of_240": "68 landmarks, px of 240",
     "landmark_46_px_of_240": "46 landmarks, px of 240",
+    "landmark_box_nme_yaw_0_30": "landmarks / box, yaw to 30",
+    "landmark_box_nme_yaw_30_60": "30 to 60",
+    "landmark_box_nme_yaw_60_90": "60 to 90",
+    "landmark_box_nme_yaw_balanced": "balanced",
     "photometric": "photometric, RGB distance",
 }
 YAW = "yaw"  # degrees, of the picture: no error, but errors are grouped by it
@@ -54,54 +65,93 @@ def nearest_face(
     return min(faces, key=lambda f: np.linalg.norm(f.landmarks_68 - landmarks, axis=-1).mean())
 
 
-def sample_errors(face: FaceReconstruction, sample: Sample) -> Errors:
-    """All errors that can be told; see `tfface.metrics` for their protocols."""
+def sample_errors(face: FaceReconstruction, sample: Sample, model: ExportedModel) -> Errors:
+    """All errors that can be told; see `tfface.metrics` for their protocols.
+
+    With `--refine detail` it is the refined surface that is compared with scans and depth. Relief
+    of CoarseNet and FineNet is not measured here.
+
+    Args:
+        face: What was found.
+        sample: What is known.
+        model: That found it.
+    """
     errors: Errors = {}
     if sample.scan is not None:
-        errors |= _scan_errors(face, sample.scan)
+        errors |= _scan_errors(face, sample.scan, model)
     if sample.truth is not None:
-        errors |= _true_errors(face, sample.truth)
+        errors |= _true_errors(face, sample.truth, model)
     if sample.landmarks is not None:
-        errors |= _landmark_errors(face.landmarks_68, sample.landmarks)
+        points = _fixed_landmarks(face, model) if sample.fixed_jaw else face.landmarks_68
+        errors |= _landmark_errors(points, sample.landmarks)
     if sample.yaw is not None:
         errors[YAW] = sample.yaw
-    return {**errors, "photometric": face.photometric_error}
+    errors["photometric"] = face.photometric_error
+    if isinstance(face.detail, RefinedSurface):
+        errors["photometric"] = float(face.detail.photometric[1])
+    return errors
 
 
-def _scan_errors(face: FaceReconstruction, scan: Scan) -> Errors:
+def _scan_errors(face: FaceReconstruction, scan: Scan, model: ExportedModel) -> Errors:
     """NoW's and Genova's measures."""
-    initial = scan.alignment(face.landmarks_68_3d[list(RIGID_LANDMARKS)])
-    mesh = face.mesh, face.triangles
+    vertices = _neutral(face, model) if scan.neutral else face.mesh
+    initial = scan.alignment(vertices[model.landmarks[list(RIGID_LANDMARKS)]])
+    mesh, skin = (vertices, face.triangles), model.compared > 0.5
+    if isinstance(face.detail, RefinedSurface) and not scan.neutral:
+        mesh = face.detail.vertices, face.detail.triangles
+        skin = np.ones(len(mesh[0]), bool)
     found = scan_to_mesh(
         scan.vertices, *mesh, nose_tip=scan.centre, initial=initial, radius=scan.radius
     )
     errors = {"scan_to_mesh_mm": found.mean, "scan_to_mesh_median_mm": found.median}
     if scan.triangles is not None:
-        # Eyeballs, mouth and skull have no counterpart in a scan.
-        shown = face.triangles[(face.fitted > 0.5)[face.triangles].all(axis=1)]
+        # The inside of the mouth and the skull have no counterpart in a scan.
         errors["point_to_plane_mm"] = symmetric_point_to_plane(
-            (scan.vertices, scan.triangles), (face.mesh, shown),
+            (scan.vertices, scan.triangles), (mesh[0], _within(mesh[1], skin)),
             nose_tip=scan.centre, initial=found.alignment, radius=scan.radius,
         ).mean  # fmt: skip
     return errors
 
 
-def _true_errors(face: FaceReconstruction, truth: PosedFace) -> Errors:
-    """MoFA's, InverseFaceNet's and Richardson's measures; the first two of one topology."""
+def _true_errors(face: FaceReconstruction, truth: PosedFace, model: ExportedModel) -> Errors:
+    """MoFA's, InverseFaceNet's and Richardson's measures; the first two of the default face model,
+    the vertices of whose coarse level are the first of the fine one."""
     errors: Errors = {}
-    if face.triangles.shape == truth.triangles.shape and len(face.mesh) == len(truth.vertices):
-        inside = truth.fitted > 0.5
-        pair = face.mesh @ face.rotation.T, truth.vertices @ truth.rotation.T
+    count, inside = len(face.mesh), model.compared > 0.5
+    levels = (load_default_face_model(detail).triangles for detail in ("coarse", "fine"))
+    if any(np.array_equal(face.triangles, triangles) for triangles in levels):
+        true = truth.vertices[:count]
+        pair = face.mesh @ face.rotation.T, true @ truth.rotation.T
         errors["per_vertex_mm"] = float(per_vertex_error(*(p[inside] for p in pair)).mean())
-        aligned = fit_similarity(face.mesh[inside], truth.vertices[inside]).apply(face.mesh)
-        triangles = truth.triangles[inside[truth.triangles].all(axis=1)]
-        surfaces = (aligned, triangles), (truth.vertices, triangles)
-        errors["hausdorff_mm"] = hausdorff_distance(*surfaces)
+        aligned = fit_similarity(face.mesh[inside], true[inside]).apply(face.mesh)
+        errors["hausdorff_mm"] = hausdorff_distance(
+            (aligned, _within(face.triangles, inside)),
+            (truth.vertices, _within(truth.triangles, truth.fitted > 0.5)),
+        )
     height, width = face.image.shape[:2]
-    found, seen = _depth(face.posed(), width, height)
+    posed = replace(face.posed(), fitted=model.compared)
+    if isinstance(face.detail, RefinedSurface):
+        posed = posed_surface(face.detail, posed)
+    found, seen = _depth(posed, width, height)
     known, there = _depth(truth, width, height)
     depth = depth_errors(found, known, seen & there)
     return {**errors, "depth_mm": depth.mean, "depth_90_mm": depth.percentile_90}
+
+
+def _neutral(face: FaceReconstruction, model: ExportedModel) -> np.ndarray:
+    """Its mesh without expression."""
+    parts = {name: part[None] for name, part in face.code.items() if name != "expression"}
+    return model.decode(parts)["vertices"][0]
+
+
+def _fixed_landmarks(face: FaceReconstruction, model: ExportedModel) -> np.ndarray:
+    """The 68 vertices in the picture, the jaw's too, wherever the outline is."""
+    posed = face.posed()
+    return posed.camera.project(posed.vertices_camera[model.landmarks])
+
+
+def _within(triangles: np.ndarray, part: np.ndarray) -> np.ndarray:
+    return triangles[part[triangles].all(axis=1)]
 
 
 def _depth(face: PosedFace, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfface.config import EvaluationConfig
 from tfface.data.crop import crop_image
-from tfface.evaluation.measures import TITLES, YAW, nearest_face
+from tfface.evaluation.measures import FOUND, TITLES, YAW, nearest_face
 from tfface.evaluation.run import Found, Measured
 from tfface.evaluation.systems import open_system
 from tfface.evaluation.test_sets import open_test_set
@@ -22,9 +22,8 @@ from tfface.metrics import cumulative_curve, mean_by_yaw
 from tfface.visualization.overlay import write_png
 from tfface.visualization.views import PANEL, draw_views
 
-FOUND = "share of pictures in which a face was found"
 _JUDGED_BY = ("scan_to_mesh_mm", "landmark_box_nme", "photometric")  # the first that is known
-_GROUP = "landmark_box_nme, yaw "
+_GROUP = "landmark_box_nme_yaw_"
 
 Table = dict[str, dict[str, float]]  # system -> measure -> number
 
@@ -48,15 +47,16 @@ def mean_errors(systems: Mapping[str, Measured]) -> Table:
         turned = [errors for errors in found if YAW in errors]
         if turned:
             errors, yaws = (np.array([e[k] for e in turned]) for k in ("landmark_box_nme", YAW))
-            row |= {_GROUP + name: error for name, error in mean_by_yaw(errors, yaws).items()}
+            groups = mean_by_yaw(errors, yaws).items()
+            row |= {_GROUP + name.replace(" to ", "_"): error for name, error in groups}
         table[system] = row
     return table
 
 
 def markdown(table: Table) -> str:
     """A row for each system, a column for each measure that one of them has."""
-    columns = list(dict.fromkeys(measure for row in table.values() for measure in row))
-    lines = ["| system | " + " | ".join(TITLES.get(name, name) for name in columns) + " |"]
+    columns = [name for name in TITLES if any(name in row for row in table.values())]
+    lines = ["| system | " + " | ".join(TITLES[name] for name in columns) + " |"]
     lines.append("|---|" + "--:|" * len(columns))
     for system, row in table.items():
         cells = [f"{row[name]:.4g}" if name in row else "" for name in columns]
@@ -152,10 +152,12 @@ def _worst_page(config: EvaluationConfig, found: Found, output: Path) -> str:
     for test_set, systems in found.items():
         samples = open_test_set(config.test_sets[test_set], config.seed)
         for system, pictures in systems.items():
-            parts.append(f"<h2>{html.escape(f'{test_set}: {system}')}</h2>")
+            parts.append(f"<h2>{test_set}: {system}</h2>")
             missed = [name for name, errors in pictures.items() if not errors]
             if missed:
                 parts.append(f"<p>no face found: {html.escape(', '.join(missed))}</p>")
+            if not config.worst:
+                continue
             reconstruct = open_system(system, config.systems[system])
             for number, (name, measure, error) in enumerate(_worst(pictures, config.worst)):
                 sample = samples.read(name)
@@ -169,8 +171,8 @@ def _worst_page(config: EvaluationConfig, found: Found, output: Path) -> str:
                 views = draw_views(crop, face.posed().cropped(face.box[:2], scale))
                 write_png(output / place, views)
                 told = html.escape(f"{name}: {TITLES[measure]} {error:.4g}")
-                source = html.escape(place.as_posix())
-                parts.append(f"<p>{told}<br><img src='{source}' style='max-width: 100%'></p>")
+                image = f"<img src='{place.as_posix()}' style='max-width: 100%'>"
+                parts.append(f"<p>{told}<br>{image}</p>")
     return "\n".join(parts) + "\n"
 
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import functools
 import json
 import multiprocessing
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import yaml
 from tqdm import tqdm
 
-from tfface.command_line import load_tensorflow_quietly
 from tfface.config import ConfigError, EvaluationConfig, load_evaluation_config
 from tfface.evaluation.measures import Errors, nearest_face, sample_errors
-from tfface.evaluation.systems import Reconstruct, open_system
+from tfface.evaluation.systems import System, open_system
 from tfface.evaluation.test_sets import OpenTestSet, open_test_set
 from tfface.files import write_text
 
 CONFIGURATION = "configuration.yaml"
+# What damaged files of a test set bring about; PhotoError and ConfigError are ValueErrors.
+UNREADABLE = (ValueError, LookupError, OSError, ParseError)
 _TOGETHER = 4  # pictures of one task
 
 Measured = dict[str, Errors]  # picture -> errors; none where no face was found
@@ -35,13 +39,13 @@ def evaluate(config: EvaluationConfig) -> Found:
 
     Raises:
         ConfigError: something that is named is not there, or OUTPUT holds another evaluation.
-        PhotoError, OSError: a file cannot be read or written.
+        OSError: OUTPUT cannot be written.
     """
     output = Path(config.output)
-    _claim(output, config)
     for name, settings in config.systems.items():  # before any work
         open_system(name, settings)
     names = {key: open_test_set(s, config.seed).names for key, s in config.test_sets.items()}
+    _claim(output, config)
     found: Found = {
         test_set: {system: _read(_file(output, test_set, system)) for system in config.systems}
         for test_set in names
@@ -86,25 +90,33 @@ def _work(config: EvaluationConfig, tasks: Sequence[_Task]) -> Iterator[tuple[_T
         yield from ((task, measure(task)) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with ProcessPoolExecutor(config.workers, context, load_tensorflow_quietly) as pool:
+    # Ctrl-C is for this process, which lets the others end what they have begun.
+    deaf = signal.SIGINT, signal.SIG_IGN
+    with ProcessPoolExecutor(config.workers, context, signal.signal, deaf) as pool:
         futures = {pool.submit(measure, task): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
-            for future in futures:
-                future.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _measure(text: str, task: _Task) -> Measured:
-    """Of some pictures, in whichever process."""
-    test_set, system, names = task
-    samples, reconstruct = _test_set(text, test_set), _system(text, system)
-    measured = {}
-    for name in names:
-        sample = samples.read(name)
-        face = nearest_face(reconstruct(sample.image, name), sample.landmarks)
-        measured[name] = sample_errors(face, sample) if face else {}
+    """Of some pictures, in whichever process. What cannot be read is told, and is as though no face
+    had been found."""
+    test_set, name, pictures = task
+    samples, system = _test_set(text, test_set), _system(text, name)
+    measured: Measured = {}
+    for picture in pictures:
+        measured[picture] = {}
+        try:
+            sample = samples.read(picture)
+        except UNREADABLE as error:
+            print(f"tfface.evaluate: {test_set}: {picture}: {error}", file=sys.stderr)
+            continue
+        face = nearest_face(system(sample.image, picture), sample.landmarks)
+        if face is not None:
+            measured[picture] = sample_errors(face, sample, system.model)
     return measured
 
 
@@ -120,7 +132,7 @@ def _test_set(text: str, name: str) -> OpenTestSet:
 
 
 @functools.lru_cache(maxsize=1)
-def _system(text: str, name: str) -> Reconstruct:
+def _system(text: str, name: str) -> System:
     return open_system(name, _config(text).systems[name])
 
 
@@ -129,20 +141,19 @@ def _file(output: Path, test_set: str, system: str) -> Path:
 
 
 def _read(file: Path) -> Measured:
-    """What a file holds; the last line of a killed call may be a piece of one."""
+    """What a file holds; the last line of a killed call may be a piece of one, and goes."""
     measured: Measured = {}
     if file.exists():
-        lines = file.read_text().split("\n")[:-1]
-        for name, errors in (json.loads(line) for line in lines):
+        text, end, piece = file.read_text().rpartition("\n")
+        if piece:
+            write_text(file, text + end)
+        for name, errors in map(json.loads, text.splitlines()):
             measured[name] = {key: np.nan if e is None else e for key, e in errors.items()}
     return measured
 
 
 def _append(file: Path, measured: Measured) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists() and not file.read_bytes().endswith(b"\n"):
-        whole = file.read_text().rpartition("\n")
-        write_text(file, whole[0] + whole[1])
     with file.open("a") as stream:
         for name, errors in measured.items():
             known = {key: e if np.isfinite(e) else None for key, e in errors.items()}

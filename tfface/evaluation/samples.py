@@ -21,6 +21,7 @@ class Scan:
         landmarks: `(7, 3)` mm, those of `RIGID_LANDMARKS`.
         centre: `(3,)` mm, of the ball whose points count.
         radius: mm, of it.
+        neutral: Of a face without expression, whatever the picture shows.
     """
 
     vertices: np.ndarray
@@ -28,6 +29,7 @@ class Scan:
     landmarks: np.ndarray
     centre: np.ndarray
     radius: float = NOSE_RADIUS
+    neutral: bool = False
 
     def alignment(self, landmarks: np.ndarray) -> Similarity:
         """A first alignment of a mesh whose landmarks `(7, 3)` are given."""
@@ -45,6 +47,7 @@ class Sample:
         yaw: Degrees that the head is turned.
         scan: The surface.
         truth: The face itself in front of the camera, of the default face model.
+        fixed_jaw: The landmarks of the jaw are points of the skin, not of the visible outline.
     """
 
     name: str
@@ -53,3 +56,4 @@ class Sample:
     yaw: float | None = None
     scan: Scan | None = None
     truth: PosedFace | None = None
+    fixed_jaw: bool = False

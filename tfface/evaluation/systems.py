@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,29 @@ from tfface.exported_model import ExportedModel, ModelError
 from tfface.reconstruction import FaceReconstruction
 from tfface.reconstructor import Reconstructor
 
-Reconstruct = Callable[[np.ndarray, str], list[FaceReconstruction]]
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """What makes faces of pictures.
+
+    Attributes:
+        reconstructor: Does it.
+        refine: See `Reconstructor`.
+    """
+
+    reconstructor: Reconstructor
+    refine: str | None = None
+
+    @property
+    def model(self) -> ExportedModel:
+        return self.reconstructor.model
+
+    def __call__(self, image: np.ndarray, path: str) -> list[FaceReconstruction]:
+        return self.reconstructor(image, path, self.refine)
 
 
-def open_system(name: str, settings: EvaluatedSystem) -> Reconstruct:
-    """What makes faces of a picture and its name.
+def open_system(name: str, settings: EvaluatedSystem) -> System:
+    """Loads a system.
 
     Args:
         name: Of the system in the configuration.
@@ -27,20 +45,21 @@ def open_system(name: str, settings: EvaluatedSystem) -> Reconstruct:
     Raises:
         ConfigError: there is no such model, or what it regresses cannot be refined.
     """
-    model = settings.model or name
-    key = f"systems.{name}"
+    model, key = settings.model or name, f"systems.{name}"
+    if model == MEAN_FACE and settings.refine:
+        raise ConfigError(f"{key}.refine: expected nothing for {MEAN_FACE}")
     try:
         if model == MEAN_FACE:
-            if settings.refine:
-                raise ConfigError(f"{key}.refine: expected nothing for {MEAN_FACE}")
-            return _mean_face()
-        known = Path(model) if Path(model).is_dir() else tfface.shipped_model_path(model)
-        reconstructor = Reconstructor(known)
+            # A face that is regressed without expression; that, pose and light are fitted.
+            folder = tfface.shipped_model_path("identity_regression")
+            return System(Reconstructor(_MeanFaceModel(folder)))
+        own = settings.model is not None and Path(model).is_dir()
+        reconstructor = Reconstructor(model if own else tfface.shipped_model_path(model))
         if settings.refine:
             reconstructor.refinement  # noqa: B018 - before any picture
     except (FileNotFoundError, ModelError) as error:
         raise ConfigError(f"{key}: {error}") from None
-    return lambda image, path: reconstructor(image, path, settings.refine)
+    return System(reconstructor, settings.refine)
 
 
 class _MeanFaceModel(ExportedModel):
@@ -49,12 +68,3 @@ class _MeanFaceModel(ExportedModel):
     def regress(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         parts = super().regress(crops[:1])
         return {name: np.repeat(0 * part, len(crops), axis=0) for name, part in parts.items()}
-
-
-def _mean_face() -> Reconstruct:
-    """The identity regression without an identity: pose, expression and light are fitted to the
-    landmarks and colours, and mesh files hold the neutral face."""
-    folder = tfface.shipped_model_path("identity_regression")
-    reconstructor = Reconstructor(folder)
-    reconstructor.model = _MeanFaceModel(folder)
-    return lambda image, path: reconstructor(image, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,8 +15,9 @@ import trimesh
 from scipy.io import loadmat
 
 from tfface.code import CodeLayout
-from tfface.config import ConfigError, TestSet
+from tfface.config import ConfigError, EvaluationSet
 from tfface.data.code_samplers import FaceSampler
+from tfface.data.detection import FaceDetector
 from tfface.data.photos import IMAGE_EXTENSIONS, read_photo
 from tfface.data.synthetic_rendering import FacePainter
 from tfface.evaluation.samples import Sample, Scan
@@ -45,7 +46,7 @@ class OpenTestSet:
     read: Callable[[str], Sample]
 
 
-def open_test_set(settings: TestSet, seed: int) -> OpenTestSet:
+def open_test_set(settings: EvaluationSet, seed: int) -> OpenTestSet:
     """Finds the pictures of a set.
 
     Args:
@@ -60,6 +61,8 @@ def open_test_set(settings: TestSet, seed: int) -> OpenTestSet:
         names = [f"face{number:05d}" for number in range(settings.limit)]
         return OpenTestSet(names, functools.partial(_draw, _artist(settings), seed))
     root = Path(settings.path or "")
+    if not root.is_dir():
+        raise ConfigError(f"{root}: expected the folder of {settings.kind}")
     find, read = _READERS[settings.kind]
     chosen = re.compile(settings.match)
     names = [name for name in find(root) if chosen.search(name)][: settings.limit]
@@ -72,14 +75,22 @@ def _photos(root: Path) -> list[str]:
     return sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.suffix.lower() in IMAGE_EXTENSIONS
+        if path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".")
     )
 
 
-def _read_photo(root: Path, name: str, settings: TestSet) -> Sample:
+def _read_photo(root: Path, name: str, settings: EvaluationSet) -> Sample:
     points = (root / name).with_suffix(".pts")
-    landmarks = _read_pts(points) if points.is_file() else None
-    return Sample(name, read_photo(root / name), landmarks)
+    image = read_photo(root / name)
+    if points.is_file():
+        return Sample(name, image, _read_pts(points))
+    detected = _detector().detect(image)
+    return Sample(name, image, detected[0].landmarks if detected else None)
+
+
+@functools.lru_cache(maxsize=1)
+def _detector() -> FaceDetector:
+    return FaceDetector()
 
 
 def _read_pts(path: Path) -> np.ndarray:
@@ -91,7 +102,7 @@ def _read_pts(path: Path) -> np.ndarray:
     return points - 0.5
 
 
-def _read_scanned(root: Path, name: str, settings: TestSet) -> Sample:
+def _read_scanned(root: Path, name: str, settings: EvaluationSet) -> Sample:
     folder = (root / name).parent
     scan = _read_scan(_only(folder, _SCANS), _only(folder, _POINTS), settings)
     return Sample(name, read_photo(root / name), scan=scan)
@@ -101,19 +112,20 @@ def _now(root: Path) -> list[str]:
     return (root / "imagepathsvalidation.txt").read_text().split()
 
 
-def _read_now(root: Path, name: str, settings: TestSet) -> Sample:
+def _read_now(root: Path, name: str, settings: EvaluationSet) -> Sample:
     person = name.partition("/")[0]
     points = _only(root / "scans_lmks_onlypp" / person, _POINTS)
     scan = _read_scan(_only(root / "scans" / person, _SCANS), points, settings)
+    scan = replace(scan, neutral=True)
     return Sample(name, read_photo(root / "iphone_pictures" / name), scan=scan)
 
 
-def _read_aflw(root: Path, name: str, settings: TestSet) -> Sample:
+def _read_aflw(root: Path, name: str, settings: EvaluationSet) -> Sample:
     known = loadmat((root / name).with_suffix(".mat"))
     # Its first pixel's centre is at (1, 1); the pose is pitch, yaw and roll.
     landmarks = known["pt3d_68"][:2].T.astype(np.float64) - 0.5
     yaw = float(np.degrees(known["Pose_Para"][0, 1]))
-    return Sample(name, read_photo(root / name), landmarks, yaw)
+    return Sample(name, read_photo(root / name), landmarks, yaw, fixed_jaw=True)
 
 
 def _facewarehouse(root: Path) -> list[str]:
@@ -121,14 +133,14 @@ def _facewarehouse(root: Path) -> list[str]:
     return sorted(p.relative_to(root).as_posix() for p in photos if p.with_suffix(".obj").is_file())
 
 
-def _read_facewarehouse(root: Path, name: str, settings: TestSet) -> Sample:
+def _read_facewarehouse(root: Path, name: str, settings: EvaluationSet) -> Sample:
     vertices, triangles = _load_mesh((root / name).with_suffix(".obj"), settings)
     scan = _scan(vertices, triangles, vertices[settings.landmarks])
     return Sample(name, read_photo(root / name), scan=scan)
 
 
 _READERS: Mapping[
-    str, tuple[Callable[[Path], list[str]], Callable[[Path, str, TestSet], Sample]]
+    str, tuple[Callable[[Path], list[str]], Callable[[Path, str, EvaluationSet], Sample]]
 ] = {
     "photos": (_photos, _read_photo),
     "scans": (_photos, _read_scanned),
@@ -157,19 +169,25 @@ def _read_points(path: Path) -> np.ndarray:
         points = np.loadtxt(path)
     if points.shape != (7, 3):
         raise ConfigError(f"{path}: expected seven points, got shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise ConfigError(f"{path}: expected three coordinates of each point")
     return points.astype(np.float64)
 
 
-def _read_scan(mesh: Path, points: Path, settings: TestSet) -> Scan:
+def _read_scan(mesh: Path, points: Path, settings: EvaluationSet) -> Scan:
     return _scan(*_load_mesh(mesh, settings), settings.unit * _read_points(points))
 
 
-def _load_mesh(path: Path, settings: TestSet) -> tuple[np.ndarray, np.ndarray | None]:
+def _load_mesh(path: Path, settings: EvaluationSet) -> tuple[np.ndarray, np.ndarray | None]:
     """Vertices in mm, and triangles, if it is more than a cloud of points."""
-    mesh = trimesh.load(path, process=False)
-    triangles = getattr(mesh, "faces", None)
-    vertices = settings.unit * np.asarray(getattr(mesh, "vertices"), np.float64)  # noqa: B009
-    return vertices, None if triangles is None or not len(triangles) else np.asarray(triangles)
+    mesh = trimesh.load(path, process=False, maintain_order=True)  # textures do not split vertices
+    if path.suffix.lower() == ".stl" and isinstance(mesh, trimesh.Trimesh):
+        mesh.merge_vertices()  # which it has one of for each corner
+    if not isinstance(mesh, (trimesh.Trimesh, trimesh.PointCloud)):
+        raise ConfigError(f"{path}: expected one mesh, got a {type(mesh).__name__}")
+    triangles = np.asarray(getattr(mesh, "faces", np.zeros((0, 3), int)))
+    vertices = settings.unit * np.asarray(mesh.vertices, np.float64)
+    return vertices, triangles if len(triangles) else None
 
 
 def _scan(vertices: np.ndarray, triangles: np.ndarray | None, landmarks: np.ndarray) -> Scan:
@@ -181,7 +199,7 @@ def _scan(vertices: np.ndarray, triangles: np.ndarray | None, landmarks: np.ndar
     return Scan(vertices, triangles, landmarks, centre, float(1.4 * size / 2))
 
 
-def _artist(settings: TestSet) -> tuple[FaceSampler, FacePainter]:
+def _artist(settings: EvaluationSet) -> tuple[FaceSampler, FacePainter]:
     model = load_default_face_model()
     decoder = FaceDecoder.of_model(model, SIDE)
     sampler = FaceSampler(model, decoder, settings.synthetic)

@@ -20,7 +20,9 @@ from tfface.rendering.sampling import inside_image, sample_bilinear
 from tfface.rendering.spherical_harmonics import sh_shading
 from tfface.rendering.visibility import front_facing
 
-STEPS, RATE = 250, 0.02  # mm a step, at first
+# The paper takes 250 plain steps of 0.008, in units that it does not tell; Adam's first steps move
+# each vertex by RATE mm, whatever the picture's contrast.
+STEPS, RATE = 250, 0.02
 SPACING = 1.0  # mm, of the grid
 FLOOR = 0.01  # least C_i of the reweighted photometric term, RGB distance
 
@@ -67,7 +69,7 @@ class RefinedSurface:
         vertices: `(U, 3)` mm, after.
         triangles: `(T, 3)` int32.
         colours: `(U, 3)` in [0, 1]: the picture's, and the model's where it does not show them.
-        photometric: `(2,)` E_photo (20) before and after, RGB distance.
+        photometric: `(2,)` E_photo (20) before and after, mean RGB distance.
         energies: `(1 + steps,)` E_ref (19).
     """
 
@@ -125,6 +127,12 @@ class ShadingEnergy:
         )
         regularizer = tf.reduce_sum(tf.square(first - second)) / self.count
         return {"photometric": photometric, "gradient": gradient, "regularizer": regularizer}
+
+    def distance(self, moved: tf.Tensor, visible: tf.Tensor, scene: Scene) -> tf.Tensor:
+        """E_photo (20) as it is written there, without a floor."""
+        colours, observed = self.compare(moved, scene)
+        apart = tf.norm(observed - colours, axis=-1)
+        return tf.reduce_sum(visible * apart) / tf.maximum(tf.reduce_sum(visible), 1.0)
 
     def visible(self, scene: Scene) -> tf.Tensor:
         """`[U]`, 1 where a vertex faces the camera and lies in the picture, before refinement."""
@@ -198,10 +206,10 @@ class ShadingRefinement:
         visible = self.energy.visible(scene)
         for variable in (self.moved, *self.optimizer.variables):
             variable.assign(tf.zeros_like(variable))
-        photometric = [self.energy.terms(self.moved, visible, scene)["photometric"]]
+        photometric = [self.energy.distance(self.moved, visible, scene)]
         energies = [self._step(visible, scene) for _ in range(self.steps)]
         energies.append(self.energy(self.moved, visible, scene))
-        photometric.append(self.energy.terms(self.moved, visible, scene)["photometric"])
+        photometric.append(self.energy.distance(self.moved, visible, scene))
         colours, observed = self.energy.compare(self.moved, scene)
         shown = tf.where(visible[:, None] > 0, observed, colours)
         return RefinedSurface(
@@ -217,7 +225,7 @@ class ShadingRefinement:
         """E_photo (20) of one face on the grid, without displacements."""
         scene = self._scene(parts, image)
         visible = self.energy.visible(scene)
-        return float(self.energy.terms(tf.zeros_like(scene.coarse), visible, scene)["photometric"])
+        return float(self.energy.distance(tf.zeros_like(scene.coarse), visible, scene))
 
     def _scene(self, parts: Mapping[str, np.ndarray], image: np.ndarray) -> Scene:
         face, carry = self.face, self.grid.carry

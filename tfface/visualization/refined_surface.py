@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfface.fitting.shading_refinement import RefinedSurface
 from tfface.rendering.clay import clay_colours
@@ -35,14 +34,12 @@ def draw_surface(surface: RefinedSurface, crop: np.ndarray, face: PosedFace) -> 
 
     Args:
         surface: What is refined.
-        crop: `(S, S, 3)` uint8, the picture of the face.
+        crop: `(PANEL, PANEL, 3)` uint8, the picture of the face.
         face: Gives the pose, and the camera of the crop.
     """
-    picture = Image.fromarray(crop).resize((PANEL, PANEL), Image.Resampling.LANCZOS)
-    panels = {"input": np.asarray(picture)}
-    resized = face.cropped(np.zeros(2), PANEL / len(crop))
+    panels = {"input": crop}
     for name in ("coarse", "detail"):
-        posed = posed_surface(surface, resized, coarse=name == "coarse")
+        posed = posed_surface(surface, face, coarse=name == "coarse")
         clay = clay_colours(posed.normals_camera).numpy()
         drawing = draw(posed, clay, (0, 0, PANEL, PANEL), _SUPERSAMPLING)
         panels[name] = over(blank_panel(), drawing.attributes, drawing.coverage)
