@@ -3,15 +3,16 @@
     python tools/reproduce_fml.py --size small --output DIR [--seed N] [--model PATH]
 
 Trains what is compared, in DIR/runs (a killed call goes on): with one, two and four frames of each
-person at a time, of the same pictures, and with fewer learned vectors. Prints Markdown tables of
-the geometric error with one and two frames at test time (table 1 of the paper), the photometric
-error against the number of vectors (table 4), and how near the learned shapes come to identities
-that no training saw, beside random smooth shapes and the model's own. Of what ships, which is
-trained longer: the geometric error, how far reflectance and light come apart, and errors on
-held-out photos (the folder `TFFACE_SHARED`, by default `../shared`) beside MoFA's. Writes
+person at a time, of the same pictures (with fewer frames, once as many pictures a step as with
+four, of more people, and once as many people), and with fewer learned vectors. Prints Markdown
+tables of the geometric error with one and two frames at test time (table 1 of the paper), the
+photometric error against the number of vectors (table 4), and how near the learned shapes come to
+identities that no training saw, beside random smooth shapes and the model's own. Of what ships,
+which is trained longer: the geometric error, how far reflectance and light come apart, and errors
+on held-out photos (the folder `TFFACE_SHARED`, by default `../shared`) beside MoFA's. Writes
 DIR/face_model.npz, what has been learned, modes.png (supplement 1.1), lights.png, spaces.png, a
 film of a drawn person with `reconstruct`'s overlay (film.png), results.json and configuration.json.
-`full` is seven trainings of some twenty minutes each on two cores.
+`full` is nine trainings of up to twenty minutes each on two cores.
 """
 
 from __future__ import annotations
@@ -139,9 +140,13 @@ def measure(
         results[name] = rows
         print(markdown(corner, rows, report.TITLES) + "\n", flush=True)
 
-    folders = {frames: runs.with_frames(frames) for frames in FRAMES}
-    models = {frames: ExportedModel(folder / "export") for frames, folder in folders.items()}
-    whole, main_run = models[FRAMES[-1]], folders[FRAMES[-1]]
+    main_run = runs.with_frames(FRAMES[-1])
+    folders = {str(FRAMES[-1]): main_run}
+    for frames in FRAMES[:-1]:
+        folders[str(frames)] = runs.with_frames(frames)
+        folders[f"{frames}_people"] = runs.with_frames(frames, people=True)
+    models = {name: ExportedModel(folder / "export") for name, folder in sorted(folders.items())}
+    whole = models[str(FRAMES[-1])]
     people = source.people()
     rows = comparisons.compare_frames(models, shipped, people, source.model.mean)
     tell("geometry", "frames in training", rows)

@@ -137,6 +137,8 @@ def test_trainings_see_as_many_pictures_and_refuse_others(tools, tmp_path, monke
     runs.with_vectors(8)
     runs.with_vectors(0)
     some, none = started[3:]
+    runs.with_frames(2, people=True)
+    assert (started[-1].model.frames, started[-1].training.batch_size) == (2, 4)
     assert (some.model.identity, some.model.albedo, some.joint.epochs) == (8, 8, 5)
     assert none.optimizer.multipliers["identity_head"] == 0
     assert (none.training, none.joint) == (some.training, some.joint)
@@ -168,7 +170,7 @@ def test_the_whole_of_a_small_run(tools, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(reproduce_fml, "SIZES", {"small": size})
     monkeypatch.setattr(reproduce_fml, "FILM", 2)
     with_frames = Trainings.with_frames
-    monkeypatch.setattr(Trainings, "with_frames", lambda self, _: with_frames(self, 2))
+    monkeypatch.setattr(Trainings, "with_frames", lambda self, *_, **__: with_frames(self, 2))
     monkeypatch.setattr(Trainings, "with_vectors", lambda self, _: with_frames(self, 2))
     output = tmp_path / "out"
     arguments = ["reproduce_fml.py", "--size", "small", "--output", str(output)]
@@ -177,7 +179,7 @@ def test_the_whole_of_a_small_run(tools, tmp_path, monkeypatch, capsys):
     assert "| frames in training |" in capsys.readouterr().out
     results = json.loads((output / "results.json").read_text())
     assert 1 < results["geometry.mean_face.one_mm"] < 6
-    for frames in "124":
+    for frames in ("1", "2", "4", "1_people", "2_people"):
         assert 0.5 < results[f"geometry.{frames}.one_mm"] < 10
     assert results["vectors.all.photometric"] > 0
     assert results["identities.0.random"] == results["identities.0.truth"] > 1

@@ -21,9 +21,8 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.load import load_face_model
 from tfface.morphable.model import MorphableModel
 
-PAPER: dict[
-    int | str, dict[str, float]
-] = {  # table 1: mm, by the number of frames in training; one in training and two is not there
+# Table 1: mm, by the number of frames in training; one in training and two is not there.
+PAPER = {
     1: {"paper_one_mm": 1.92},
     2: {"paper_one_mm": 1.82, "paper_two_mm": 1.80},
     4: {"paper_one_mm": 1.76, "paper_two_mm": 1.74},
@@ -64,13 +63,13 @@ class Source:
 
 
 def compare_frames(
-    models: Mapping[int, ExportedModel], shipped: ExportedModel, people: People, mean: np.ndarray
+    models: Mapping[str, ExportedModel], shipped: ExportedModel, people: People, mean: np.ndarray
 ) -> Rows:
     """Geometric errors with one and two frames at test time, of the neutral mean face and of the
     mean face with the expressions that `shipped` regresses too.
 
     Args:
-        models: By the number of frames in training.
+        models: By the number of frames in training, and what is alike: "4", "2_people".
         shipped: Trained longer.
         people: With two pictures each.
         mean: `(V, 3)` face that sees none.
@@ -81,16 +80,16 @@ def compare_frames(
     alike = [measures.geometric_errors(shipped, people, shown, identity=False) for shown in (1, 2)]
     one, two = (float(errors.mean()) for errors in alike)
     rows["shipped_expression"] = {"one_mm": one, "two_mm": two}
-    everyone: list[tuple[int | str, ExportedModel]] = [*models.items(), ("shipped", shipped)]
-    for name, model in everyone:
+    for name, model in {**models, "shipped": shipped}.items():
         errors = [measures.geometric_errors(model, people, shown) for shown in (1, 2)]
-        rows[str(name)] = {
+        frames = name.partition("_")[0]
+        rows[name] = {
             "one_mm": float(errors[0].mean()),
             "two_mm": float(errors[1].mean()),
             "share_two_better": float(np.mean(errors[1] < errors[0])),
             "one_sd_mm": float(errors[0].std()),
             "two_sd_mm": float(errors[1].std()),
-            **PAPER.get(name, {}),
+            **(PAPER[int(frames)] if frames.isdigit() else {}),
         }
     return rows
 

@@ -26,21 +26,27 @@ class Trainings:
         self.folder, self.file = folder, CONFIGS / config
         self.overrides = [*overrides, f"seed={seed}"]
 
-    def with_frames(self, frames: int) -> Path:
-        """The run that sees so many pictures of a person together; all see the same ones, and as
-        many a step.
+    def with_frames(self, frames: int, people: bool = False) -> Path:
+        """The run that sees so many pictures of a person together; all see the same ones.
+
+        Args:
+            frames: The number.
+            people: As many people a step as with all frames, or else as many pictures: then it
+                sees more people.
 
         Raises:
             ConfigError: the folder holds runs of other settings.
         """
         whole = self.config("unused")
-        persons = whole.training.batch_size * whole.model.frames // frames
+        persons = whole.training.batch_size
+        if not people:
+            persons = persons * whole.model.frames // frames
         changes = [
             f"model.frames={frames}",
             f"model.drawn_frames={whole.model.frames}",
             f"training.batch_size={persons}",
         ]
-        return self._train(f"frames_{frames}", changes)
+        return self._train(f"frames_{frames}{'_people' if people else ''}", changes)
 
     def with_vectors(self, vectors: int) -> Path:
         """The run that learns so many vectors of shape and of reflectance.
