@@ -129,7 +129,7 @@ def measure(
     """Trains and measures everything on drawn people; prints the tables and writes the pictures."""
     from fml_evaluation import comparisons, report
     from fml_evaluation.trainings import FRAMES
-    from results import markdown
+    from tfface.evaluation.report import markdown
     from tfface.exported_model import ExportedModel
     from tfface.morphable.load import load_face_model
     from tfface.training.run import export_face_model
@@ -168,8 +168,8 @@ def measure_photos(shipped: Mapping[str, ExportedModel], shared: Path, count: in
     """Of what ships, on held-out photos; nothing without them."""
     from fml_evaluation import comparisons, report
     from mofa_evaluation.photos import held_out_photos
-    from results import markdown
     from tfface.data.detection import FaceDetector
+    from tfface.evaluation.report import markdown
 
     photos = held_out_photos(shared / "photos")[:count]
     if not photos:

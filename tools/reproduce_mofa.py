@@ -28,6 +28,7 @@ from tfface.config import CONFIGS, ConfigError
 
 if TYPE_CHECKING:
     from mofa_evaluation.report import Report
+    from results import Tables
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -88,7 +89,8 @@ def main() -> int:
         report.write(options.output)
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
-        print(compare_systems(SIZES[options.size], options.seed, shared, options.output))
+        report.tables |= compare_systems(SIZES[options.size], options.seed, shared, options.output)
+        report.write(options.output)
     except (ConfigError, OSError) as error:
         return fail("reproduce_mofa", error)
     return 0
@@ -104,9 +106,11 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
     from mofa_evaluation.drawn_faces import evaluate_drawn_faces
     from mofa_evaluation.other_heads import YAWS, evaluate_heads
     from mofa_evaluation.photos import evaluate_photos, held_out_photos
-    from mofa_evaluation.refinement import DrawnFaces
+    from mofa_evaluation.refinement import DrawnFaces, Fitting
     from mofa_evaluation.report import Report
     from tfface.exported_model import ModelError
+    from tfface.fitting.face_energy import FaceEnergy
+    from tfface.fitting.linear_face import LinearFace
     from tfface.morphable.load import load_face_model
     from tfface.reconstructor import Reconstructor
 
@@ -136,12 +140,14 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
         report.add({method: {"scan_to_mesh_mm": values} for method, values in samples.items()})
     else:
         report.skipped.append(f"independent heads (no {sample})")
-    faces = DrawnFaces.draw(reconstructor.model, face_model, size.refined, seed)
+    regressing = reconstructor.model
+    faces = DrawnFaces.draw(regressing, face_model, size.refined, seed)
+    fit = Fitting(FaceEnergy(LinearFace.of_export(regressing)), faces)
     report.tables = {
-        "fits": refinement.compare_fits(reconstructor.model, face_model, faces),
-        "vertices": refinement.compare_samples(reconstructor.model, faces, seed),
-        "descent": refinement.compare_descents(reconstructor.model, faces),
-        "times": refinement.measure_times(reconstructor.model, faces),
+        "fits": refinement.compare_fits(regressing, face_model, fit),
+        "vertices": refinement.compare_samples(regressing, fit, seed),
+        "descent": refinement.compare_descents(regressing, fit),
+        "times": refinement.measure_times(regressing, fit),
     }
     if photos:
         report.tables["refinement"] = refinement.compare_refinements(
@@ -150,11 +156,11 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
     return report
 
 
-def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> str:
-    """The table of all systems that ship, beside the mean face."""
+def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> Tables:
+    """Measures all systems that ship, beside the mean face, and prints their tables."""
     from tfface.config import EvaluationConfig
     from tfface.config.evaluation import MEAN_FACE
-    from tfface.evaluation.report import write_report
+    from tfface.evaluation.report import mean_errors, write_report
     from tfface.evaluation.run import evaluate
 
     sets: dict[str, dict[str, object]] = {"drawn": {"kind": "drawn", "limit": size.compared}}
@@ -164,7 +170,8 @@ def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> str:
             "kind": "photos", "path": str(photos), "match": r"3\.jpg$", "limit": size.compared,
         }  # fmt: skip
     systems: dict[str, dict[str, str]] = {name: {} for name in (MEAN_FACE, *CONFIGS)}
-    systems["mofa_opt"] = {"model": "mofa", "refine": "opt"}
+    for refine in ("opt", "detail"):
+        systems[f"mofa_{refine}"] = {"model": "mofa", "refine": refine}
     tree = {
         "output": str(output / "systems"),
         "seed": seed,
@@ -172,7 +179,9 @@ def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> str:
         "test_sets": sets,
     }
     config = EvaluationConfig.model_validate(tree)
-    return write_report(config, evaluate(config))
+    found = evaluate(config)
+    print(write_report(config, found))
+    return {f"systems_{name}": mean_errors(systems) for name, systems in found.items()}
 
 
 if __name__ == "__main__":

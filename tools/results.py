@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Rows = Mapping[str, Mapping[str, float]]
-Tables = Mapping[str, Rows]
+Tables = dict[str, Rows]
 
 
 def write_results(folder: Path, tables: Tables, configuration: Mapping[str, Any]) -> None:
@@ -31,17 +31,6 @@ def flattened(tables: Tables) -> dict[str, float]:
         for row, numbers in rows.items()
         for column, value in numbers.items()
     }
-
-
-def markdown(corner: str, rows: Rows, titles: Mapping[str, str]) -> str:
-    """A Markdown table: a row for each name, a column for each measure; cells may be empty."""
-    columns = list(dict.fromkeys(name for numbers in rows.values() for name in numbers))
-    lines = [f"| {corner} | " + " | ".join(titles.get(name, name) for name in columns) + " |"]
-    lines.append("|---|" + "--:|" * len(columns))
-    for name, numbers in rows.items():
-        cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
-        lines.append(f"| {titles.get(name, name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

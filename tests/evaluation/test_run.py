@@ -143,8 +143,9 @@ def test_means_leave_out_what_was_not_found_and_group_by_yaw():
     assert row["photometric"] == pytest.approx(0.1)
     groups = [value for name, value in row.items() if "yaw" in name]
     np.testing.assert_allclose(groups, [0.02, 0.04, np.nan, 0.03])
-    table = markdown({"system": {"photometric": 0.1}, "other": {}})
-    assert table.splitlines()[2:] == ["| system | 0.1 |", "| other |  |"]
+    table = markdown("faces", {"one": {"b": 0.1}, "other": {"a": 2.0}}, {"b": "B"}, ("a", "b"))
+    assert table.splitlines()[0] == "| faces | a | B |"
+    assert table.splitlines()[2:] == ["| one |  | 0.1 |", "| other | 2 |  |"]
 
 
 def written(tmp_path, **changes) -> str:

@@ -45,16 +45,6 @@ def model(system: FML, codes: np.ndarray) -> MorphableModel:
     return learned_morphable_model(system, codes)
 
 
-def trained_mofa(face_model: Path, steps: int = 1) -> keras.callbacks.History:
-    """MoFA, with a few drawn faces of its own face model."""
-    model = load_face_model(face_model)
-    system = MoFA.of_model(model, 64, losses=MoFALossesConfig(supervision=1.0))
-    system.compile(optimizer=keras.optimizers.Adam(1e-3))
-    data = DataConfig(synthetic=SyntheticConfig(corpus=4, supersampling=1))
-    batches = system.training_batches(data, 4, seed=0)
-    return system.fit(batches, steps_per_epoch=1, epochs=steps, shuffle=False, verbose=0)
-
-
 def test_its_samples_are_the_reconstructions(system, codes, model) -> None:
     faces = system.decode(tf.constant(codes[:3]))
     for number in range(3):
@@ -81,18 +71,22 @@ def test_expressions_are_those_it_began_with(system, model) -> None:
     assert model.name.startswith("FML")
 
 
-def test_its_file_is_a_face_model_of_other_systems(model, tmp_path: Path) -> None:
+def test_its_file_is_a_face_model(model, tmp_path: Path) -> None:
     model.save(tmp_path / "learned.npz")
     again = load_face_model(tmp_path / "learned.npz")
     np.testing.assert_array_equal(again.identity, model.identity)
     np.testing.assert_array_equal(again.triangles, model.triangles)
-    assert np.isfinite(trained_mofa(tmp_path / "learned.npz").history["loss"]).all()
 
 
 def test_mofa_learns_faces_of_the_model_that_ships() -> None:
     """Of its own drawings, with as many modes as the default face model."""
-    history = trained_mofa(shipped_model_path("fml") / "face_model.npz", steps=20)
-    sizes, losses = history.model.layout.sizes(), history.history["loss"]
+    model = load_face_model(shipped_model_path("fml") / "face_model.npz")
+    system = MoFA.of_model(model, 64, losses=MoFALossesConfig(supervision=1.0))
+    system.compile(optimizer=keras.optimizers.Adam(1e-3))
+    data = DataConfig(synthetic=SyntheticConfig(corpus=4, supersampling=1))
+    batches = system.training_batches(data, 4, seed=0)
+    history = system.fit(batches, steps_per_epoch=1, epochs=10, shuffle=False, verbose=0)
+    sizes, losses = system.layout.sizes(), history.history["loss"]
     assert [sizes[name] for name in ("identity", "expression", "albedo")] == [80, 64, 80]
     assert losses[-1] < 0.9 * losses[0]
 

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,14 +53,27 @@ def mean_errors(systems: Mapping[str, Measured]) -> Table:
     return table
 
 
-def markdown(table: Table) -> str:
-    """A row for each system, a column for each measure that one of them has."""
-    columns = [name for name in TITLES if any(name in row for row in table.values())]
-    lines = ["| system | " + " | ".join(TITLES[name] for name in columns) + " |"]
+def markdown(
+    corner: str,
+    rows: Mapping[str, Mapping[str, float]],
+    titles: Mapping[str, str],
+    columns: Sequence[str] | None = None,
+) -> str:
+    """A Markdown table; cells may be empty.
+
+    Args:
+        corner: Title of the first column.
+        rows: Numbers by name, by name.
+        titles: Of names, where they are to be others.
+        columns: Their order, if not that in which they come.
+    """
+    found = dict.fromkeys(name for numbers in rows.values() for name in numbers)
+    columns = [name for name in columns or found if name in found]
+    lines = [f"| {corner} | " + " | ".join(titles.get(name, name) for name in columns) + " |"]
     lines.append("|---|" + "--:|" * len(columns))
-    for system, row in table.items():
-        cells = [f"{row[name]:.4g}" if name in row else "" for name in columns]
-        lines.append(f"| {system} | " + " | ".join(cells) + " |")
+    for name, numbers in rows.items():
+        cells = [f"{numbers[column]:.4g}" if column in numbers else "" for column in columns]
+        lines.append(f"| {titles.get(name, name)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -79,7 +92,11 @@ def write_report(config: EvaluationConfig, found: Found) -> str:
     """
     output = Path(config.output)
     tables = {name: mean_errors(systems) for name, systems in found.items()}
-    text = "\n\n".join(f"## {name}\n\n{markdown(table)}" for name, table in tables.items()) + "\n"
+    parts = [
+        f"## {name}\n\n{markdown('system', table, TITLES, tuple(TITLES))}\n"
+        for name, table in tables.items()
+    ]
+    text = "\n".join(parts)
     write_text(output / "report.md", text)
     numbers = {
         f"{measure}.{test_set}.{system}": number

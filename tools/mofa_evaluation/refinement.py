@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import keras
@@ -27,7 +27,6 @@ from tfface.encoders import build_encoder
 from tfface.exported_model import ExportedModel, PosedFaces
 from tfface.fitting.face_energy import EnergyWeights, FaceEnergy, Pictures
 from tfface.fitting.gauss_newton import STEPS, GaussNewton
-from tfface.fitting.linear_face import LinearFace
 from tfface.fitting.refinement import SIDE, fitted_crop
 from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
@@ -36,7 +35,8 @@ from tfface.reconstructor import Reconstructor
 # Section 9.1's; the weight of landmarks is not told there, and is kept in proportion.
 PAPER_WEIGHTS = EnergyWeights(0.44, 3.3, 0.01, 0.11, 0.01)
 SAMPLES = (500, 2000, 5000, None)  # compared vertices; None: all
-RATES = (0.01, 0.03, 0.1)  # of gradient descent; the best one counts
+# Rates of descents; the best one counts.
+RATES = {"gradient_descent": (1e-4, 1e-3, 1e-2), "adam": (0.01, 0.03, 0.1)}
 LONGEST = 400  # steps of it
 REPEATS = 5  # of what is timed
 
@@ -74,31 +74,25 @@ class Fitting:
     """Fits codes to drawn faces, one at a time.
 
     Args:
-        model: The exported system.
+        energy: Of the codes.
         faces: To fit to.
-        landmarks: Whether they count.
-        options: Of `FaceEnergy`.
     """
 
-    def __init__(
-        self, model: ExportedModel, faces: DrawnFaces, landmarks: bool = True, **options: Any
-    ) -> None:
-        self.model, self.faces, self.landmarks = model, faces, landmarks
-        self.energy = FaceEnergy(LinearFace.of_export(model), **options)
-        self.descent = GaussNewton(self.energy)
+    def __init__(self, energy: FaceEnergy, faces: DrawnFaces) -> None:
+        self.energy, self.faces, self.descent = energy, faces, GaussNewton(energy)
 
-    def pictures(self, number: int) -> Pictures:
+    def pictures(self, number: int, landmarks: bool = True) -> Pictures:
         crop = tf.constant(self.faces.crops[number : number + 1] / 255, tf.float32)
         points = tf.constant(self.faces.landmarks[number : number + 1], tf.float32)
-        return Pictures(crop, points, tf.fill([1, 68], float(self.landmarks)))
+        return Pictures(crop, points, tf.fill([1, 68], float(landmarks)))
 
     def join(self, parts: Parts) -> tf.Tensor:
         return self.energy.layout.join({k: tf.constant(v, tf.float32) for k, v in parts.items()})
 
-    def __call__(self, parts: Parts) -> dict[str, np.ndarray]:
+    def __call__(self, parts: Parts, landmarks: bool = True) -> dict[str, np.ndarray]:
         codes = self.join(parts)
         fits = [
-            self.descent(codes[i : i + 1], self.pictures(i)).code
+            self.descent(codes[i : i + 1], self.pictures(i, landmarks)).code
             for i in tqdm(range(len(codes)), "fits", unit="face", leave=False)
         ]
         found = self.energy.layout.split(tf.concat(fits, axis=0))
@@ -119,30 +113,31 @@ def errors(model: ExportedModel, faces: DrawnFaces, parts: Parts) -> dict[str, f
     return {name: float(values.mean()) for name, values in found.items()}
 
 
-def compare_fits(model: ExportedModel, face_model: MorphableModel, faces: DrawnFaces) -> Rows:
+def compare_fits(model: ExportedModel, face_model: MorphableModel, fit: Fitting) -> Rows:
     """From the network's code and from the mean face (figure 18), with and without landmarks."""
-    count = len(faces.crops)
+    faces, count = fit.faces, len(fit.faces.crops)
     seen, mean = regressed(model, faces.crops), untrained(model, face_model, count)
     rows = {"mofa": errors(model, faces, seen), "mean": errors(model, faces, mean)}
     for landmarks in (True, False):
-        fit = Fitting(model, faces, landmarks)
         ending = "" if landmarks else "_no_landmarks"
         for name, start in (("mofa", seen), ("mean", mean)):
-            rows[f"{name}_opt{ending}"] = errors(model, faces, fit(start))
-    paper = Fitting(model, faces, weights=PAPER_WEIGHTS)
+            rows[f"{name}_opt{ending}"] = errors(model, faces, fit(start, landmarks))
+    paper = Fitting(FaceEnergy(fit.energy.face, PAPER_WEIGHTS), faces)
     rows["mofa_opt_paper_weights"] = errors(model, faces, paper(seen))
     return rows
 
 
-def compare_samples(model: ExportedModel, faces: DrawnFaces, seed: int) -> Rows:
+def compare_samples(model: ExportedModel, whole: Fitting, seed: int) -> Rows:
     """How many vertices are compared: time and error (the trade of figure 2)."""
     rows: Rows = {}
+    faces, face = whole.faces, whole.energy.face
     seen = regressed(model, faces.crops)
     every = np.flatnonzero(model.compared > 0.5)
-    whole = Fitting(model, faces)
     for count in SAMPLES:
-        chosen = np.random.default_rng(seed).permutation(every)[:count]
-        fit = Fitting(model, faces, vertices=np.sort(chosen))
+        fit = whole
+        if count:
+            chosen = np.random.default_rng(seed).permutation(every)[:count]
+            fit = Fitting(FaceEnergy(face, vertices=np.sort(chosen)), faces)
         found = fit(seen)
         code = whole.join(found)
         energies = [
@@ -158,41 +153,44 @@ def compare_samples(model: ExportedModel, faces: DrawnFaces, seed: int) -> Rows:
     return rows
 
 
-def compare_descents(model: ExportedModel, faces: DrawnFaces) -> Rows:
-    """Gauss-Newton, and the time that gradient descent takes to the same energy."""
-    fit, seconds, steps = Fitting(model, faces), [], []
-    codes = fit.join(regressed(model, faces.crops))
+def compare_descents(model: ExportedModel, fit: Fitting) -> Rows:
+    """Gauss-Newton, and the time that descents along the gradient take to the same energy."""
+    codes = fit.join(regressed(model, fit.faces.crops))
     fit.descent(codes[:1], fit.pictures(0))  # compiles
-    newton = []
-    gradient = _GradientDescent(fit)
+    newton: list[float] = []
+    optimizers = {
+        "gradient_descent": keras.optimizers.SGD(1.0), "adam": keras.optimizers.Adam(1.0)
+    }  # fmt: skip
+    descents = {name: _Descent(fit, optimizer) for name, optimizer in optimizers.items()}
+    best: dict[str, list[tuple[int, float]]] = {name: [] for name in descents}
     for i in tqdm(range(len(codes)), "descents", unit="face", leave=False):
         started = time.perf_counter()
         found = fit.descent(codes[i : i + 1], fit.pictures(i))
         newton.append(time.perf_counter() - started)
-        took = [gradient(codes[i : i + 1], fit.pictures(i), float(found.energies[-1, 0]), rate)
-                for rate in RATES]  # fmt: skip
-        best = min(took)
-        steps.append(best[0])
-        seconds.append(best[1])
-    return {
-        "gauss_newton": {"steps": float(STEPS), "seconds": float(np.median(newton))},
-        "gradient_descent": {
+        goal = float(found.energies[-1, 0])
+        for name, descent in descents.items():
+            tried = [descent(codes[i : i + 1], fit.pictures(i), goal, rate) for rate in RATES[name]]
+            best[name].append(min(tried))
+    rows = {"gauss_newton": {"steps": float(STEPS), "seconds": float(np.median(newton))}}
+    for name, least in best.items():
+        steps, seconds = np.array(least).T
+        rows[name] = {
             "steps": float(np.median(steps)),
             "seconds": float(np.median(seconds)),
-            "share_not_reached": float(np.mean(np.array(steps) >= LONGEST)),
-        },
-    }
+            "share_not_reached": float(np.mean(steps >= LONGEST)),
+        }
+    return rows
 
 
-class _GradientDescent:
-    """Adam on the same energy, until it is as low; at most `LONGEST` steps."""
+class _Descent:
+    """Along the gradient of the same energy, until it is as low; at most `LONGEST` steps."""
 
-    def __init__(self, fit: Fitting) -> None:
+    def __init__(self, fit: Fitting, optimizer: keras.optimizers.Optimizer) -> None:
         self.energy = fit.energy
         self.units = np.ones(fit.energy.layout.size, np.float32)
         self.units[fit.energy.layout.parts["translation"].slice] = 30.0  # mm
         self.code = tf.Variable(tf.zeros([1, fit.energy.layout.size]))
-        self.optimizer = keras.optimizers.Adam(1.0)
+        self.optimizer = optimizer
         self.optimizer.build([self.code])
         self._step = tf.function(self._descend)
 
@@ -219,10 +217,9 @@ class _GradientDescent:
         return value
 
 
-def measure_times(model: ExportedModel, faces: DrawnFaces) -> Rows:
+def measure_times(model: ExportedModel, fit: Fitting) -> Rows:
     """Five steps on one face and their parts, beside passes of encoders, in milliseconds."""
-    fit = Fitting(model, faces)
-    code, pictures = fit.join(regressed(model, faces.crops[:1])), fit.pictures(0)
+    code, pictures = fit.join(regressed(model, fit.faces.crops[:1])), fit.pictures(0)
     seen = pictures.images, pictures.landmarks, pictures.confidence
     energy, gradient, hessian, shares = fit.descent.linearize(code, *seen)
     damping = tf.fill(tf.shape(energy), 1e-3)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mofa_evaluation.measures import Errors
-from results import Rows, flattened, markdown
+from results import Rows, flattened
+from tfface.evaluation.report import markdown
 
 METHODS = {
     "mofa": "MoFA (shipped)",
@@ -53,7 +54,8 @@ FITS = {
     "seconds": "seconds a face",
     "energy": "energy of all vertices",
     "gauss_newton": "Gauss-Newton",
-    "gradient_descent": "gradient descent (Adam), to the same energy",
+    "gradient_descent": "gradient descent, to the same energy",
+    "adam": "Adam, to the same energy",
     "share_not_reached": "share of faces whose energy was not reached",
     "five_steps": "five steps",
     "alexnet_pass": "a pass of AlexNet",
