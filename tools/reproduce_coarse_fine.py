@@ -71,6 +71,7 @@ def main() -> int:
     from results import write_results
     from tfface.config import CoarseFineConfig, load_config
     from tfface.data.photos import read_photo
+    from tfface.evaluation.report import markdown
     from tfface.exported_model import ExportedModel, ModelError
     from tfface.morphable.default import load_default_face_model
     from tfface.training.run import USER_ERRORS
@@ -90,18 +91,18 @@ def main() -> int:
         }
         subject = subjects["after"]
         results["passes"] = measures.passes(subject, size.drawn, options.seed)
-        print(report.table("drawn faces, after pass", results["passes"]) + "\n")
+        print(markdown("drawn faces, after pass", results["passes"], report.TITLES) + "\n")
         crops, _ = next(measures.drawn_faces(subject, FIGURE_4, options.seed))
         report.draw_passes(subject, crops, options.output / "passes.png")
         show = functools.partial(report.draw_surfaces, options.output / "wrinkles.png")
         results["depth"] = measures.wrinkle_depths(
             subject, config.losses, size.wrinkled, options.seed, show
         )
-        print(report.table("faces with wrinkles, depth error", results["depth"]) + "\n")
+        print(markdown("faces with wrinkles, depth error", results["depth"], report.TITLES) + "\n")
         photos = held_out_photos(shared / "photos")[: size.photos]
         if photos:
             results["photos"] = measures.photo_errors(subjects, config.losses, photos)
-            print(report.table("held-out photos", results["photos"]))
+            print(markdown("held-out photos", results["photos"], report.TITLES))
             some, side = map(read_photo, photos[:SHOWN]), subject.model.detail_sizes[:1]
             report.draw_photos(subject, some, side, options.output / "photos.png")
         else:

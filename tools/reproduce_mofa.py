@@ -8,8 +8,7 @@ Those of section 9 compare codes as the network regresses them with codes fitted
 wrinkles (Refine), tell time and error with fewer vertices, and Gauss-Newton's time beside gradient
 descent's. DIR/systems holds what `tfface.evaluate` makes of all systems that ship.
 Photos and test heads come from the development data (see the README): the folder `TFFACE_SHARED`,
-by default `../shared`. Parts whose data are missing are skipped and named. `small` takes a few
-minutes on two cores.
+by default `../shared`. Parts whose data are missing are skipped and named.
 """
 
 from __future__ import annotations

@@ -167,6 +167,15 @@ def test_a_landmark_without_a_coordinate_is_told(tmp_path):
         opened.read("ada/1.png")
 
 
+def test_landmarks_away_from_their_scan_are_told(tmp_path):
+    a_picture(tmp_path / "ada/1.png")
+    a_scan(tmp_path / "ada/scan.ply")
+    np.savetxt(tmp_path / "ada/landmarks.txt", MARKS + 1000.0)
+    opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path)), 0)
+    with pytest.raises(ConfigError, match="expected points of the scan between its landmarks"):
+        opened.read("ada/1.png")
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="nowhere: expected the folder of now"):
         open_test_set(EvaluationSet(kind="now", path=str(tmp_path / "nowhere")), 0)

@@ -124,10 +124,8 @@ def _true_errors(face: FaceReconstruction, truth: PosedFace, model: ExportedMode
         pair = face.mesh @ face.rotation.T, true @ truth.rotation.T
         errors["per_vertex_mm"] = float(per_vertex_error(*(p[inside] for p in pair)).mean())
         aligned = fit_similarity(face.mesh[inside], true[inside]).apply(face.mesh)
-        errors["hausdorff_mm"] = hausdorff_distance(
-            (aligned, _within(face.triangles, inside)),
-            (truth.vertices, _within(truth.triangles, truth.fitted > 0.5)),
-        )
+        part = _within(face.triangles, inside)
+        errors["hausdorff_mm"] = hausdorff_distance((aligned, part), (true, part))
     height, width = face.image.shape[:2]
     posed = replace(face.posed(), fitted=model.compared)
     if isinstance(face.detail, RefinedSurface):

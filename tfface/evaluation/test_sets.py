@@ -196,7 +196,10 @@ def _scan(vertices: np.ndarray, triangles: np.ndarray | None, landmarks: np.ndar
     bridge = (bridge_right + bridge_left) / 2
     centre = under_nose + 0.3 * (bridge - under_nose)
     size = np.linalg.norm(right - left) + np.linalg.norm(bridge - under_nose)
-    return Scan(vertices, triangles, landmarks, centre, float(1.4 * size / 2))
+    radius = float(1.4 * size / 2)
+    if not (np.linalg.norm(vertices - centre, axis=1) <= radius).any():
+        raise ConfigError("expected points of the scan between its landmarks, which lie elsewhere")
+    return Scan(vertices, triangles, landmarks, centre, radius)
 
 
 def _artist(settings: EvaluationSet) -> tuple[FaceSampler, FacePainter]:

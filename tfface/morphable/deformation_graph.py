@@ -14,7 +14,7 @@ from tfface.morphable.model import MorphableModel
 
 NODES = 521
 INFLUENCES = 8  # nodes that move a vertex
-MOUTH_OPENING = 5.0  # mm, of the mesh whose nodes are chosen
+MOUTH_OPENING = 5.0  # mm, where lips are to be told apart
 _UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]  # landmarks of the inner lips
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from coarse_fine_evaluation.measures import Numbers, Subject
+from coarse_fine_evaluation.measures import Subject
 from coarse_fine_evaluation.wrinkles import WrinkledFaces
 from tfface.data.crop import crop_box, crop_image
 from tfface.data.detection import FaceDetector
@@ -40,17 +40,6 @@ TITLES = {
     "before": "before both nets were trained together",
     "after": "trained end to end",
 }
-
-
-def table(corner: str, rows: Mapping[str, Numbers]) -> str:
-    """A Markdown table: a row for each name, a column for each measure."""
-    columns = list(next(iter(rows.values()), {}))
-    lines = [f"| {corner} | " + " | ".join(TITLES[name] for name in columns) + " |"]
-    lines.append("|---|" + "--:|" * len(columns))
-    for name, numbers in rows.items():
-        cells = [f"{numbers[column]:.3g}" for column in columns]
-        lines.append(f"| {TITLES.get(name, name)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def draw_passes(subject: Subject, crops: np.ndarray, file: Path) -> None:
