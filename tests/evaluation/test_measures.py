@@ -12,9 +12,11 @@ from tfface.evaluation.measures import nearest_face, sample_errors
 from tfface.evaluation.samples import Sample, Scan
 from tfface.evaluation.test_sets import open_test_set
 from tfface.fitting.shading_refinement import RefinedSurface
+from tfface.layers.face_decoder import FaceDecoder
 from tfface.metrics.geometric import RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
 from tfface.reconstruction import FaceReconstruction
+from tfface.systems.code_regressor import compared_vertices
 
 
 @pytest.fixture(scope="module")
@@ -39,29 +41,36 @@ def perfect(sample) -> FaceReconstruction:
 class Model:
     """That found it: the default face model."""
 
-    compared = load_default_face_model().regions["face"]
-    landmarks = load_default_face_model().landmarks
+    def __init__(self):
+        model = load_default_face_model()
+        self.compared = compared_vertices(model, FaceDecoder.of_model(model, 240))
+        self.landmarks = model.landmarks
 
     def decode(self, parts):
         model = load_default_face_model()
         return {"vertices": model.vertices(parts["identity"][0])[None]}
 
 
-def test_the_truth_has_no_error(perfect, sample):
-    errors = sample_errors(perfect, sample, Model())
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model()
+
+
+def test_the_truth_has_no_error(perfect, sample, model):
+    errors = sample_errors(perfect, sample, model)
     assert errors.pop("photometric") == 0.25
     assert set(errors) >= {"scan_to_mesh_mm", "point_to_plane_mm", "hausdorff_mm", "depth_mm"}
     for name, error in errors.items():
         assert error == pytest.approx(0.0, abs=1e-3), name
 
 
-def test_errors_of_known_size(perfect, sample):
+def test_errors_of_known_size(perfect, sample, model):
     """Larger by a tenth and shifted: size and place do not count, depth and landmarks do."""
     scaled = dataclasses.replace(
         perfect, mesh=1.1 * perfect.mesh + 5.0, landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
         landmarks_68=perfect.landmarks_68 + [3.0, 4.0],
     )  # fmt: skip
-    errors = sample_errors(scaled, sample, Model())
+    errors = sample_errors(scaled, sample, model)
     for name in ("scan_to_mesh_mm", "point_to_plane_mm", "per_vertex_mm", "hausdorff_mm"):
         assert errors[name] == pytest.approx(0.0, abs=1e-2), name
     size = np.ptp(sample.landmarks, axis=0)
@@ -72,62 +81,62 @@ def test_errors_of_known_size(perfect, sample):
     assert ratio == pytest.approx(1.0)
 
 
-def test_a_bump_is_measured(perfect, sample):
+def test_a_bump_is_measured(perfect, sample, model):
     """Of every second vertex of the face, 2 mm forwards."""
     moved = perfect.vertices.copy()
     moved[::2] += 2.0 * perfect.rotation[2]  # towards the camera
     bumpy = dataclasses.replace(perfect, mesh=moved, vertices=moved)
-    errors = sample_errors(bumpy, sample, Model())
+    errors = sample_errors(bumpy, sample, model)
     assert errors["per_vertex_mm"] == pytest.approx(1.0, abs=0.05)  # either half, from the middle
     assert 0.5 < errors["hausdorff_mm"] < 2.0
     assert 0.1 < errors["scan_to_mesh_mm"] < 1.0
     assert 0.3 < errors["depth_mm"] < 1.2
 
 
-def test_what_is_not_known_is_not_measured(perfect, sample):
+def test_what_is_not_known_is_not_measured(perfect, sample, model):
     bare = Sample("photo", sample.image, yaw=-20.0)
-    assert sample_errors(perfect, bare, Model()) == {"photometric": 0.25, "yaw": -20.0}
+    assert sample_errors(perfect, bare, model) == {"photometric": 0.25, "yaw": -20.0}
     cloud = dataclasses.replace(sample.scan, triangles=None)
-    errors = sample_errors(perfect, Sample("scan", sample.image, scan=cloud), Model())
+    errors = sample_errors(perfect, Sample("scan", sample.image, scan=cloud), model)
     assert set(errors) == {"photometric", "scan_to_mesh_mm", "scan_to_mesh_median_mm"}
 
 
-def test_a_neutral_scan_is_compared_with_the_neutral_face(perfect, sample):
+def test_a_neutral_scan_is_compared_with_the_neutral_face(perfect, sample, model):
     """Whatever expression is found."""
-    model, random = load_default_face_model(), np.random.default_rng(0)
-    identity = random.standard_normal(model.identity.shape[-1])
-    neutral = model.vertices(identity)
-    shown = model.vertices(identity, 2 * random.standard_normal(model.expression.shape[-1]))
+    faces, random = load_default_face_model(), np.random.default_rng(0)
+    identity = random.standard_normal(faces.identity.shape[-1])
+    neutral = faces.vertices(identity)
+    shown = faces.vertices(identity, 2 * random.standard_normal(faces.expression.shape[-1]))
     found = dataclasses.replace(
         perfect, mesh=shown, code={"identity": identity, "expression": np.ones(64)}
     )
-    face = Model.compared > 0.5
+    face = model.compared > 0.5
     marks = neutral[model.landmarks]
     scan = Scan(neutral[face], None, marks[list(RIGID_LANDMARKS)], marks[30], neutral=True)
-    told = sample_errors(found, Sample("now", sample.image, scan=scan), Model())
+    told = sample_errors(found, Sample("now", sample.image, scan=scan), model)
     assert told["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-3)
     posed = dataclasses.replace(scan, neutral=False)
-    told = sample_errors(found, Sample("now", sample.image, scan=posed), Model())
+    told = sample_errors(found, Sample("now", sample.image, scan=posed), model)
     assert told["scan_to_mesh_mm"] > 0.3
 
 
-def test_a_jaw_of_points_on_the_skin(perfect, sample):
+def test_a_jaw_of_points_on_the_skin(perfect, sample, model):
     """AFLW2000-3D's: the same vertices from every side."""
     truth = sample.truth
-    points = truth.camera.project(truth.vertices_camera[Model.landmarks])
+    points = truth.camera.project(truth.vertices_camera[model.landmarks])
     fixed = Sample("aflw", sample.image, points, fixed_jaw=True)
     aside = dataclasses.replace(perfect, landmarks_68=points + 9.0)
-    assert sample_errors(aside, fixed, Model())["landmark_nme"] == pytest.approx(0.0, abs=1e-6)
+    assert sample_errors(aside, fixed, model)["landmark_nme"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_refined_surface_is_measured(perfect, sample):
+def test_the_refined_surface_is_measured(perfect, sample, model):
     """The face 2 mm nearer, and larger, as its details."""
-    model, shift = load_default_face_model(), 2.0 * perfect.rotation[2]
+    shift = 2.0 * perfect.rotation[2]
     detail = RefinedSurface(
-        perfect.mesh, 1.02 * perfect.mesh + shift, model.triangles, perfect.albedo,
+        perfect.mesh, 1.02 * perfect.mesh + shift, perfect.triangles, perfect.albedo,
         np.array([0.2, 0.1]), np.zeros(2),
     )  # fmt: skip
-    errors = sample_errors(dataclasses.replace(perfect, detail=detail), sample, Model())
+    errors = sample_errors(dataclasses.replace(perfect, detail=detail), sample, model)
     assert errors["photometric"] == 0.1
     assert errors["depth_mm"] > 0.1
     assert errors["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-2)  # size and place do not count

@@ -6,6 +6,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from tfface import metrics
+from tfface.metrics.point_to_plane import _on_border
 
 SAME = metrics.Similarity(1.0, np.eye(3), np.zeros(3))
 
@@ -65,6 +66,31 @@ def test_what_lies_beside_the_crop_does_not_count():
     found = metrics.symmetric_point_to_plane(scan, mesh, nose_tip=np.zeros(3), initial=SAME)
     assert found.mean < 1e-3
     assert len(found.from_mesh) > 1000
+
+
+def test_a_part_of_the_mesh():
+    """What does not count, as a mouth's inside, is a millimetre off; all of it is aligned."""
+    scan = bowl(120, 4.0)
+    vertices, triangles = bowl(119, 3.0)
+    part = vertices[:, 0] < 20
+    vertices = vertices - np.where(vertices[:, :1] > 26, [[0.0, 0.0, 1.0]], 0.0)
+    options = {"nose_tip": np.array([0.0, 0.0, 60.0]), "initial": SAME}
+    found = metrics.symmetric_point_to_plane(scan, (vertices, triangles), part=part, **options)
+    whole = metrics.symmetric_point_to_plane(scan, (vertices, triangles), **options)
+    assert len(found.from_mesh) < 0.7 * len(whole.from_mesh)
+    assert len(found.from_scan) < 0.7 * len(whole.from_scan)
+    assert found.alignment.translation == pytest.approx(whole.alignment.translation)
+    with pytest.raises(ValueError, match="part: expected shape"):
+        metrics.symmetric_point_to_plane(scan, (vertices, triangles), part=part[1:], **options)
+
+
+def test_triangles_that_touch_the_border_with_one_corner():
+    """What lies beyond that corner is as near to them as to those with an edge there."""
+    fan = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 4]])
+    assert _on_border(fan).all()
+    _, triangles = sheet(4, 1.0)
+    inside = np.isin(triangles % 9, range(1, 8)) & np.isin(triangles // 9, range(1, 8))
+    np.testing.assert_array_equal(_on_border(triangles), ~inside.all(axis=1))
 
 
 def test_nothing_in_common_or_near_the_nose():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -94,21 +95,17 @@ def sample_errors(face: FaceReconstruction, sample: Sample, model: ExportedModel
 
 def _scan_errors(face: FaceReconstruction, scan: Scan, model: ExportedModel) -> Errors:
     """NoW's and Genova's measures."""
-    vertices = _neutral(face, model) if scan.neutral else face.mesh
-    initial = scan.alignment(vertices[model.landmarks[list(RIGID_LANDMARKS)]])
-    mesh, skin = (vertices, face.triangles), model.compared > 0.5
-    if isinstance(face.detail, RefinedSurface) and not scan.neutral:
-        mesh = face.detail.vertices, face.detail.triangles
-        skin = np.ones(len(mesh[0]), bool)
+    surface = _surface(face, model, scan.neutral)
+    initial = scan.alignment(surface.vertices[model.landmarks[list(RIGID_LANDMARKS)]])
+    mesh = surface.vertices, surface.triangles
     found = scan_to_mesh(
         scan.vertices, *mesh, nose_tip=scan.centre, initial=initial, radius=scan.radius
     )
     errors = {"scan_to_mesh_mm": found.mean, "scan_to_mesh_median_mm": found.median}
     if scan.triangles is not None:
-        # The inside of the mouth and the skull have no counterpart in a scan.
         errors["point_to_plane_mm"] = symmetric_point_to_plane(
-            (scan.vertices, scan.triangles), (mesh[0], _within(mesh[1], skin)),
-            nose_tip=scan.centre, initial=found.alignment, radius=scan.radius,
+            (scan.vertices, scan.triangles), mesh, nose_tip=scan.centre,
+            initial=found.alignment, radius=scan.radius, part=surface.skin,
         ).mean  # fmt: skip
     return errors
 
@@ -136,10 +133,27 @@ def _true_errors(face: FaceReconstruction, truth: PosedFace, model: ExportedMode
     return {**errors, "depth_mm": depth.mean, "depth_90_mm": depth.percentile_90}
 
 
-def _neutral(face: FaceReconstruction, model: ExportedModel) -> np.ndarray:
-    """Its mesh without expression."""
-    parts = {name: part[None] for name, part in face.code.items() if name != "expression"}
-    return model.decode(parts)["vertices"][0]
+class _Surface(NamedTuple):
+    vertices: np.ndarray  # (V, 3) the model's first
+    triangles: np.ndarray  # (T, 3)
+    skin: np.ndarray  # (V,) bool; the inside of the mouth and the skull are not
+
+
+def _surface(face: FaceReconstruction, model: ExportedModel, neutral: bool) -> _Surface:
+    """What is compared with scans: with its wrinkles, or without expression."""
+    triangles, skin = face.triangles, model.compared > 0.5
+    if neutral:
+        parts = {name: part[None] for name, part in face.code.items() if name != "expression"}
+        return _Surface(model.decode(parts)["vertices"][0], triangles, skin)
+    if not isinstance(face.detail, RefinedSurface):
+        return _Surface(face.mesh, triangles, skin)
+    # The refined skin takes the place of the model's.
+    count, refined = len(face.mesh), face.detail
+    return _Surface(
+        np.concatenate([face.mesh, refined.vertices]),
+        np.concatenate([triangles[~skin[triangles].all(axis=1)], count + refined.triangles]),
+        np.repeat([False, True], [count, len(refined.vertices)]),
+    )
 
 
 def _fixed_landmarks(face: FaceReconstruction, model: ExportedModel) -> np.ndarray:

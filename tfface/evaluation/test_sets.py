@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -25,6 +26,7 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.metrics.geometric import NOSE_TIP, RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.rotations import rotation_matrix
+from tfface.systems.code_regressor import compared_vertices
 from tfface.visualization.posed_face import PhotoCamera, PosedFace
 
 SEED = 8_000_003  # of drawn faces, apart from training's seeds; the run's is added
@@ -202,23 +204,32 @@ def _scan(vertices: np.ndarray, triangles: np.ndarray | None, landmarks: np.ndar
     return Scan(vertices, triangles, landmarks, centre, radius)
 
 
-def _artist(settings: EvaluationSet) -> tuple[FaceSampler, FacePainter]:
+class _Artist(NamedTuple):
+    sampler: FaceSampler
+    painter: FacePainter
+    scanned: np.ndarray  # (V,) what a scanner sees: not the sockets of the eyes, nor the throat
+
+
+def _artist(settings: EvaluationSet) -> _Artist:
     model = load_default_face_model()
     decoder = FaceDecoder.of_model(model, SIDE)
-    sampler = FaceSampler(model, decoder, settings.synthetic)
-    return sampler, FacePainter(model, decoder, settings.synthetic)
+    return _Artist(
+        FaceSampler(model, decoder, settings.synthetic),
+        FacePainter(model, decoder, settings.synthetic),
+        compared_vertices(model, decoder),
+    )
 
 
-def _draw(artist: tuple[FaceSampler, FacePainter], seed: int, name: str) -> Sample:
+def _draw(artist: _Artist, seed: int, name: str) -> Sample:
     """One face, with a margin around its crop."""
-    sampler, painter = artist
+    sampler, painter, scanned = artist
     seeds = tf.unstack(tf.random.split(tf.constant([SEED + seed, int(name[4:])], tf.int64)))
     code = sampler.draw(1, seeds[0])
     painted = painter(code, seeds[1])
     image = np.round(255 * np.clip(painted["image"][0], 0, 1)).astype(np.uint8)
     image = np.pad(image, (*2 * [(MARGIN, MARGIN)], (0, 0)), mode="edge")
-    truth, model = _truth(code, painter.decoder), load_default_face_model()
-    face = model.regions["face"] > 0.5
+    truth, model = _truth(code, painter.decoder, scanned), load_default_face_model()
+    face = scanned > 0.5
     triangles = model.triangles[face[model.triangles].all(axis=1)]
     marks = truth.vertices[model.landmarks]
     scan = Scan(
@@ -231,7 +242,7 @@ def _draw(artist: tuple[FaceSampler, FacePainter], seed: int, name: str) -> Samp
     return Sample(name, image, landmarks, scan=scan, truth=truth)
 
 
-def _truth(code: tf.Tensor, decoder: FaceDecoder) -> PosedFace:
+def _truth(code: tf.Tensor, decoder: FaceDecoder, scanned: np.ndarray) -> PosedFace:
     """The face that was drawn, in the camera of the picture with its margin."""
     parts = {k: v.numpy()[0] for k, v in CodeLayout(decoder.code_sizes).split(code).items()}
     model = load_default_face_model()
@@ -239,7 +250,7 @@ def _truth(code: tf.Tensor, decoder: FaceDecoder) -> PosedFace:
     ones = np.ones_like(vertices)
     camera = PhotoCamera(decoder.focal_length * SIDE, np.full(2, SIDE / 2 + MARGIN))
     return PosedFace(
-        vertices, ones, model.triangles, ones, ones, model.regions["face"],
+        vertices, ones, model.triangles, ones, ones, scanned,
         rotation_matrix(tf.constant(parts["rotation"][None]))[0].numpy(), parts["translation"],
         camera,
     )  # fmt: skip

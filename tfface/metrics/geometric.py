@@ -194,7 +194,8 @@ def _align(
         normal = jacobian.T @ jacobian
         scaled = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(7)
         step = np.linalg.solve(scaled, jacobian.T @ state.distance)
-        turn, scale = Rotation.from_rotvec(step[:3]).as_matrix(), float(np.exp(step[6]))
+        turn = Rotation.from_rotvec(step[:3]).as_matrix()
+        scale = float(np.exp(np.clip(step[6], -1, 1)))  # a plane tells nothing of its size
         trial = Similarity(
             scale * alignment.scale,
             turn @ alignment.rotation,

@@ -41,13 +41,15 @@ def symmetric_point_to_plane(
     nose_tip: np.ndarray,
     initial: Similarity,
     radius: float = NOSE_RADIUS,
+    part: np.ndarray | None = None,
 ) -> PointToPlane:
     """Symmetric point-to-plane distances after iterated closest points with isotropic scale.
 
     Protocol: the scan is cropped to `radius` around the tip of its nose; the mesh is aligned to
-    what is left by rotation, translation and one scale (see `scan_to_mesh`). A vertex of either
-    surface counts if its closest point on the other does not lie on a border there, which is the
-    region that both have in common; its distance is that to the plane of the triangle there.
+    what is left by rotation, translation and one scale (see `scan_to_mesh`). Of the aligned mesh
+    only `part` counts. A vertex of either surface counts if its closest point on the other does not
+    lie on a border there, which is the region that both have in common; its distance is that to the
+    plane of the triangle there.
 
     Args:
         scan: True surface, vertices `(P, 3)` mm and triangles `(S, 3)`.
@@ -55,9 +57,11 @@ def symmetric_point_to_plane(
         nose_tip: `(3,)` of the scan.
         initial: A first alignment of the mesh to the scan.
         radius: mm.
+        part: `(V,)` bool, vertices of the mesh that have counterparts in a scan, as those of the
+            inside of the mouth have none; all if None.
 
     Raises:
-        ValueError: if no triangle of the scan is near the nose tip.
+        ValueError: if no triangle of the scan is near the nose tip, or `part` is not `(V,)`.
     """
     points, triangles = np.asarray(scan[0], np.float64), np.asarray(scan[1])
     near = np.linalg.norm(points - np.asarray(nose_tip), axis=-1) <= radius
@@ -66,10 +70,14 @@ def symmetric_point_to_plane(
     alignment = scan_to_mesh(
         points[used], *mesh, nose_tip=nose_tip, initial=initial, radius=np.inf
     ).alignment
-    moved = alignment.apply(np.asarray(mesh[0], np.float64)), np.asarray(mesh[1])
+    moved, faces = alignment.apply(np.asarray(mesh[0], np.float64)), np.asarray(mesh[1])
+    if part is not None:
+        if np.shape(part) != (len(moved),):
+            raise ValueError(f"part: expected shape ({len(moved)},), got {np.shape(part)}")
+        faces = faces[part[faces].all(axis=1)]
     return PointToPlane(
-        _distances(points[used], moved),
-        _distances(moved[0][np.unique(moved[1])], cropped),
+        _distances(points[used], (moved, faces)),
+        _distances(moved[np.unique(faces)], cropped),
         alignment,
     )
 
@@ -87,9 +95,7 @@ def _distances(points: np.ndarray, mesh: Mesh) -> np.ndarray:
 
 
 def _on_border(triangles: np.ndarray) -> np.ndarray:
-    """Which triangles have an edge that no other has, `(T,)`."""
-    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]], axis=-1)
-    _, number, count = np.unique(
-        edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True
-    )
-    return (count[number] == 1).reshape(-1, 3).any(axis=1)
+    """Which triangles touch the border, where an edge has but one triangle, `(T,)`."""
+    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]], axis=-1).reshape(-1, 2)
+    found, count = np.unique(edges, axis=0, return_counts=True)
+    return np.any(np.isin(triangles, found[count == 1]), axis=1)
