@@ -161,7 +161,7 @@ def test_it_comes_nearer_to_the_truth(face):
     start[:, : parts["rotation"].start] = 0.0
     start[:, parts["rotation"].slice] += 0.05
     start[:, parts["translation"].slice] += [2.0, -2.0, 30.0]
-    energy = FaceEnergy(face, EnergyWeights(regularizer=1e-4))
+    energy = FaceEnergy(face, EnergyWeights(landmark=30.0, regularizer=1e-4))
     fit = GaussNewton(energy, steps=8)(tf.constant(start, tf.float32), pictures)
     assert np.all(fit.energies[-1] < fit.energies[0])
     explained = energy.value(tf.constant(true, tf.float32), pictures)
@@ -188,7 +188,8 @@ def test_a_picture_is_fitted_alike_beside_others(face):
 
 def test_a_step_that_does_harm_is_taken_back_and_a_shorter_one_helps(face):
     """Without damping, on noise, some do."""
-    energy = FaceEnergy(face, vertices=np.flatnonzero(face.compared > 0.5)[::50])
+    vertices = np.flatnonzero(face.compared > 0.5)[::50]
+    energy = FaceEnergy(face, EnergyWeights(landmark=30.0), vertices)
     pictures, code = noise(12, np.float32), tf.constant(some_code(face, 13), tf.float32)
     fit = GaussNewton(energy, steps=12, damping=1e-9)(code, pictures)
     refused, change = ~np.asarray(fit.taken), np.diff(fit.energies, axis=0)

@@ -3,7 +3,8 @@
 High-fidelity MoFA (Tewari et al. 2018), eq. (7) to (12). The photometric term (8) is reweighted as
 in (11), but as the bound r^2 / (2 C) + C / 2 with C = |r| of the last pass, which has the value and
 the gradient of (8); below `FLOOR` C stays at it, for noise of the camera must not weigh most. The
-weights are those of configs/mofa.yaml by default: the units of the paper's are not known.
+weights are those of configs/mofa.yaml by default, as the units of the paper's are not known, but
+for that of landmarks: they are found in one picture here, with errors that training averages.
 """
 
 from __future__ import annotations
@@ -38,14 +39,15 @@ class EnergyWeights:
 
     Attributes:
         photometric: w_photo, of the mean RGB distance of the visible vertices.
-        landmark: w_land, of the sum of squared distances in sides of the crop.
+        landmark: w_land, of the sum of squared distances in sides of the crop. As much as one sigma
+            counts an error of sqrt(regularizer / landmark): some 3 px of 240.
         regularizer: w_reg, of the squared sigmas.
         albedo: w_beta, times w_reg.
         expression: w_delta, times w_reg.
     """
 
     photometric: float = 4.0
-    landmark: float = 30.0
+    landmark: float = 3.0
     regularizer: float = 5e-4
     albedo: float = 0.5
     expression: float = 1.0

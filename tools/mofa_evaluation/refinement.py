@@ -33,7 +33,7 @@ from tfface.morphable.model import MorphableModel
 from tfface.reconstructor import Reconstructor
 
 # Section 9.1's; the weight of landmarks is not told there, and is kept in proportion.
-PAPER_WEIGHTS = EnergyWeights(0.44, 3.3, 0.01, 0.11, 0.01)
+PAPER_WEIGHTS = EnergyWeights(0.44, 0.33, 0.01, 0.11, 0.01)
 SAMPLES = (500, 2000, 5000, None)  # compared vertices; None: all
 # Rates of descents; the best one counts.
 RATES = {"gradient_descent": (1e-4, 1e-3, 1e-2), "adam": (0.01, 0.03, 0.1)}
