@@ -37,7 +37,7 @@ def asked(monkeypatch) -> list[str]:
     pictures: list[str] = []
 
     class System:
-        model = None
+        model, digest = None, "of a stub"
 
         def __call__(self, image, name):
             pictures.append(name)
@@ -113,6 +113,15 @@ def test_systems_can_be_added_but_not_changed(asked, config):
         evaluate(changed)
     with pytest.raises(ConfigError, match="holds an evaluation with another seed"):
         evaluate(config.model_copy(update={"seed": 9}))
+
+
+def test_another_model_of_the_same_name_is_another_evaluation(asked, config, monkeypatch):
+    evaluate(config)
+    trained = run.open_system("two", config.systems["two"])
+    trained.digest = "of one that was trained longer"
+    monkeypatch.setattr(run, "open_system", lambda name, settings: trained)
+    with pytest.raises(ConfigError, match="holds an evaluation of another model one"):
+        evaluate(config)
 
 
 def test_what_is_reported(asked, config, monkeypatch, tmp_path):

@@ -22,7 +22,7 @@ from tfface.evaluation.systems import System, open_system
 from tfface.evaluation.test_sets import OpenTestSet, open_test_set
 from tfface.files import write_text
 
-CONFIGURATION = "configuration.yaml"
+CONFIGURATION, MODELS = "configuration.yaml", "models.json"
 # What damaged files of a test set bring about; PhotoError and ConfigError are ValueErrors.
 UNREADABLE = (ValueError, LookupError, OSError, ParseError)
 _TOGETHER = 4  # pictures of one task
@@ -38,14 +38,15 @@ def evaluate(config: EvaluationConfig) -> Found:
     The errors of each picture are added to `OUTPUT/errors/SET/SYSTEM.jsonl` as they are found.
 
     Raises:
-        ConfigError: something that is named is not there, or OUTPUT holds another evaluation.
+        ConfigError: something that is named is not there, or OUTPUT holds another evaluation, or
+            one of other models.
         OSError: OUTPUT cannot be written.
     """
     output = Path(config.output)
-    for name, settings in config.systems.items():  # before any work
-        open_system(name, settings)
+    # Before any work.
+    models = {name: open_system(name, settings).digest for name, settings in config.systems.items()}
     names = {key: open_test_set(s, config.seed).names for key, s in config.test_sets.items()}
-    _claim(output, config)
+    _claim(output, config, models)
     found: Found = {
         test_set: {system: _read(_file(output, test_set, system)) for system in config.systems}
         for test_set in names
@@ -67,10 +68,17 @@ def evaluate(config: EvaluationConfig) -> Found:
     }
 
 
-def _claim(output: Path, config: EvaluationConfig) -> None:
-    """Writes the configuration, which may have grown by systems and sets since the last call."""
+def _claim(output: Path, config: EvaluationConfig, models: dict[str, str]) -> None:
+    """Writes the configuration and its models' digests, which may have grown by systems and sets
+    since the last call."""
     output.mkdir(parents=True, exist_ok=True)
-    file = output / CONFIGURATION
+    file, digests = output / CONFIGURATION, output / MODELS
+    if digests.exists():
+        known = json.loads(digests.read_text())
+        changed = [name for name in models if known.get(name, models[name]) != models[name]]
+        if changed:
+            raise ConfigError(f"{output}: holds an evaluation of another model {changed[0]}")
+        models = known | models
     if file.exists():
         before = load_evaluation_config(file)
         for kind in ("systems", "test_sets"):
@@ -81,6 +89,7 @@ def _claim(output: Path, config: EvaluationConfig) -> None:
                 raise ConfigError(f"{output}: holds an evaluation with another {key}")
             config = config.model_copy(update={kind: {**old, **new}})
     write_text(file, config.to_yaml())
+    write_text(digests, json.dumps(models, indent=1) + "\n")
 
 
 def _work(config: EvaluationConfig, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Measured]]:

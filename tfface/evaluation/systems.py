@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,12 @@ class System:
 
     Attributes:
         reconstructor: Does it.
+        digest: Of the model's files.
         refine: See `Reconstructor`.
     """
 
     reconstructor: Reconstructor
+    digest: str
     refine: str | None = None
 
     @property
@@ -52,14 +55,23 @@ def open_system(name: str, settings: EvaluatedSystem) -> System:
         if model == MEAN_FACE:
             # A face that is regressed without expression; that, pose and light are fitted.
             folder = tfface.shipped_model_path("identity_regression")
-            return System(Reconstructor(_MeanFaceModel(folder)))
+            return System(Reconstructor(_MeanFaceModel(folder)), _digest(folder))
         own = settings.model is not None and Path(model).is_dir()
-        reconstructor = Reconstructor(model if own else tfface.shipped_model_path(model))
+        folder = Path(model) if own else tfface.shipped_model_path(model)
+        reconstructor = Reconstructor(folder)
         if settings.refine:
             reconstructor.refinement  # noqa: B018 - before any picture
     except (FileNotFoundError, ModelError) as error:
         raise ConfigError(f"{key}: {error}") from None
-    return System(reconstructor, settings.refine)
+    return System(reconstructor, _digest(folder), settings.refine)
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(file.relative_to(folder).as_posix().encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class _MeanFaceModel(ExportedModel):
