@@ -40,14 +40,14 @@ class EnergyWeights:
     Attributes:
         photometric: w_photo, of the mean RGB distance of the visible vertices.
         landmark: w_land, of the sum of squared distances in sides of the crop. As much as one sigma
-            counts an error of sqrt(regularizer / landmark): some 3 px of 240.
+            counts an error of sqrt(regularizer / landmark): 2.4 px of 240.
         regularizer: w_reg, of the squared sigmas.
         albedo: w_beta, times w_reg.
         expression: w_delta, times w_reg.
     """
 
     photometric: float = 4.0
-    landmark: float = 3.0
+    landmark: float = 5.0
     regularizer: float = 5e-4
     albedo: float = 0.5
     expression: float = 1.0
