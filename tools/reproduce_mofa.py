@@ -49,7 +49,7 @@ class Size:
     compared: int
 
 
-SIZES = {"small": Size(40, 100, 4, 8, 4), "full": Size(1000, 500, 20, 40, 40)}
+SIZES = {"small": Size(40, 100, 4, 8, 4), "full": Size(1000, 500, 20, 40, 24)}
 
 
 def main() -> int:

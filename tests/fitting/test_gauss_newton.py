@@ -224,7 +224,7 @@ def test_all_pictures_share_one_graph(face):
     for seed in (16, 17):
         descend(tf.constant(some_code(face, seed), tf.float32), noise(seed, np.float32))
     assert descend.linearize.experimental_get_tracing_count() == 1
-    assert descend.value.experimental_get_tracing_count() == 1
+    assert descend.values.experimental_get_tracing_count() == 1
 
 
 def test_normals_of_the_rings_are_the_meshes(face):

@@ -70,6 +70,7 @@ def test_photos_and_heads(tools, shared, mean_face, monkeypatch):
     from mofa_evaluation import baselines
     from mofa_evaluation.other_heads import evaluate_heads
     from mofa_evaluation.photos import evaluate_photos, held_out_photos
+    from mofa_evaluation.refinement import compare_refinements
     from tfface.reconstructor import Reconstructor
 
     face_model, reconstructor = load_default_face_model("coarse"), Reconstructor(mean_face)
@@ -81,6 +82,9 @@ def test_photos_and_heads(tools, shared, mean_face, monkeypatch):
     assert errors["mean_face"]["landmark_nme"].shape == (2,)
     assert (errors["mean_face"]["landmark_nme"] < errors["untrained"]["landmark_nme"]).all()
     assert (errors["mean_face"]["photometric"] < errors["untrained"]["photometric"]).all()
+    rows = compare_refinements(reconstructor, photos[:1])
+    mofa, opt, detail = (rows[name]["grid_photometric"] for name in ("mofa", "opt", "detail"))
+    assert detail < opt < mofa
     sample = shared / "face_models" / "ict_facekit_sample"
     distances = evaluate_heads(reconstructor, face_model, sample, 1, 0)
     # This model's reconstruction of any picture is the mean face.

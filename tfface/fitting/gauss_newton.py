@@ -48,8 +48,11 @@ class GaussNewton:
         self.linearize = tf.function(
             lambda code, *seen: energy.linearize(code, Pictures(*seen)), reduce_retracing=True
         )
-        self.value = tf.function(
-            lambda code, shares, *seen: energy.value(code, Pictures(*seen), shares),
+        # By the given vertices, and by those that are visible now; the rest is computed once.
+        self.values = tf.function(
+            lambda code, shares, *seen: [
+                energy.value(code, Pictures(*seen), counted) for counted in (shares, None)
+            ],
             reduce_retracing=True,
         )
 
@@ -59,17 +62,18 @@ class GaussNewton:
         model = self.linearize(code, *seen)
         damping = tf.fill(tf.shape(model[0]), tf.cast(self.damping, code.dtype))
         energies, taken = [model[0]], []
-        for _ in range(self.steps):
+        for number in range(self.steps):
             energy, gradient, hessian, shares = model
             step = self.solve(gradient, hessian, damping)
             whole = tf.reduce_all(tf.math.is_finite(step), axis=-1)
             tried = self.energy.move(code, tf.where(whole[:, None], step, 0.0))
-            better = whole & (self.value(tried, shares, *seen) < energy)
-            if tf.reduce_any(better):
-                code = tf.where(better[:, None], tried, code)
+            judged, after = self.values(tried, shares, *seen)
+            better = whole & (judged < energy)
+            code = tf.where(better[:, None], tried, code)
+            if number + 1 < self.steps and tf.reduce_any(better):
                 model = self.linearize(code, *seen)
             damping *= tf.where(better, tf.cast(_EASE, code.dtype), _STRAIN)
-            energies.append(model[0])
+            energies.append(tf.where(better, after, energies[-1]))
             taken.append(better)
         return Fit(code, tf.stack(energies), tf.stack(taken))
 

@@ -39,7 +39,7 @@ SAMPLES = (500, 2000, 5000, None)  # compared vertices; None: all
 RATES = {"gradient_descent": (1e-4, 1e-3, 1e-2), "adam": (0.01, 0.03, 0.1)}
 LONGEST = 400  # steps of it
 DESCENDED = 8  # faces, at most: each takes all rates
-REPEATS = 5  # of what is timed
+REPEATS = 15  # of what is timed
 
 Rows = dict[str, dict[str, float]]
 Parts = Mapping[str, np.ndarray]
@@ -230,7 +230,7 @@ def measure_times(model: ExportedModel, fit: Fitting) -> Rows:
         "five_steps": lambda: fit.descent(code, pictures),
         "linearisation": lambda: fit.descent.linearize(code, *seen),
         "solution": lambda: fit.descent.solve(gradient, hessian, damping),
-        "value": lambda: fit.descent.value(code, shares, *seen),
+        "value": lambda: fit.descent.values(code, shares, *seen),
         "alexnet_pass": lambda: encoder(pictures.images),
     }
     rows = {name: {"ms": 1000 * _seconds(call)} for name, call in timed.items()}
