@@ -138,7 +138,7 @@ def _plot(systems: Mapping[str, Measured], file: Path) -> None:
     columns = min(4, max(len(measures), 1))
     rows = -(-len(measures) // columns) or 1
     figure, axes = pyplot.subplots(
-        rows, columns, figsize=(3.4 * columns, 2.8 * rows), squeeze=False
+        rows, columns, figsize=(3.4 * columns, 2.8 * rows), squeeze=False, layout="constrained"
     )
     for axis, measure in zip(axes.flat, measures, strict=False):
         errors = {
@@ -155,10 +155,10 @@ def _plot(systems: Mapping[str, Measured], file: Path) -> None:
         axis.set_ylim(0, 1)
         axis.grid(alpha=0.3)
     axes.flat[0].set_ylabel("share of pictures", fontsize=8)
-    axes.flat[0].legend(fontsize=7)
+    lines = axes.flat[0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside upper center", ncols=4, fontsize=8)
     for axis in axes.flat[len(measures) :]:
         axis.set_axis_off()
-    figure.tight_layout()
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
