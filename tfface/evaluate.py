@@ -13,8 +13,9 @@ to `output`:
 
 A call reports what it asks for. After a model has changed, choose another `output`.
 
-Exit status: 0 when all is measured; 2 with one line on stderr for a mistake in the configuration,
-the data or the output folder; 130 when interrupted.
+Exit status: 0 when all is measured; 2 with one line on stderr for a mistake in the configuration or
+the output folder, or with one for each picture that could not be read or measured, which the report
+leaves out and the next call tries again; 130 when interrupted.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tfface.evaluation.run import evaluate
 
     try:
-        found = evaluate(config)
+        found, failed = evaluate(config)
         print(write_report(config, found))
     except (ConfigError, OSError) as error:
         return fail("tfface.evaluate", error)
     except KeyboardInterrupt:
         print("tfface.evaluate: stopped; the same call goes on", file=sys.stderr)
         return 130
-    return 0
+    return 2 if failed else 0
 
 
 if __name__ == "__main__":

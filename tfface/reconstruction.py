@@ -64,7 +64,7 @@ class FaceReconstruction:
         photometric_error: Mean RGB distance over the visible vertices of the face.
         detail: Finer geometry than the mesh's; None where there is none.
         seconds: What took how long: `detection` (of the whole photo), `regression`, `decoding`,
-            with a refinement `opt` and `detail`.
+            with a refinement `opt` and `detail`, which for the first face holds their compilation.
     """
 
     system: str

@@ -88,7 +88,8 @@ def main() -> int:
         report.write(options.output)
         text = json.dumps(configuration, indent=1)
         (options.output / "configuration.json").write_text(text + "\n")
-        report.tables |= compare_systems(SIZES[options.size], options.seed, shared, options.output)
+        size = SIZES[options.size]
+        report.tables |= compare_systems(model, size, options.seed, shared, options.output)
         report.write(options.output)
     except (ConfigError, OSError) as error:
         return fail("reproduce_mofa", error)
@@ -155,8 +156,8 @@ def measure(model: Path, size: Size, seed: int, shared: Path, output: Path) -> R
     return report
 
 
-def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> Tables:
-    """Measures all systems that ship, beside the mean face, and prints their tables."""
+def compare_systems(model: Path, size: Size, seed: int, shared: Path, output: Path) -> Tables:
+    """Measures the MoFA and all other systems that ship, beside the mean face; prints tables."""
     from tfface.config import EvaluationConfig
     from tfface.config.evaluation import MEAN_FACE
     from tfface.evaluation.report import mean_errors, write_report
@@ -169,8 +170,9 @@ def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> Tables
             "kind": "photos", "path": str(photos), "match": r"3\.jpg$", "limit": size.compared,
         }  # fmt: skip
     systems: dict[str, dict[str, str]] = {name: {} for name in (MEAN_FACE, *CONFIGS)}
+    systems["mofa"] = {"model": str(model)}
     for refine in ("opt", "detail"):
-        systems[f"mofa_{refine}"] = {"model": "mofa", "refine": refine}
+        systems[f"mofa_{refine}"] = {"model": str(model), "refine": refine}
     tree = {
         "output": str(output / "systems"),
         "seed": seed,
@@ -178,7 +180,7 @@ def compare_systems(size: Size, seed: int, shared: Path, output: Path) -> Tables
         "test_sets": sets,
     }
     config = EvaluationConfig.model_validate(tree)
-    found = evaluate(config)
+    found, _ = evaluate(config)
     print(write_report(config, found))
     return {f"systems_{name}": mean_errors(systems) for name, systems in found.items()}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tfface.config import EvaluationSet
+from tfface.data.crop import crop_box
 from tfface.evaluation.measures import nearest_face, sample_errors
 from tfface.evaluation.samples import Sample, Scan
 from tfface.evaluation.test_sets import open_test_set
@@ -67,7 +68,8 @@ def test_the_truth_has_no_error(perfect, sample, model):
 def test_errors_of_known_size(perfect, sample, model):
     """Larger by a tenth and shifted: size and place do not count, depth and landmarks do."""
     scaled = dataclasses.replace(
-        perfect, mesh=1.1 * perfect.mesh + 5.0, landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
+        perfect, vertices=1.1 * perfect.vertices + 5.0,
+        landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
         landmarks_68=perfect.landmarks_68 + [3.0, 4.0],
     )  # fmt: skip
     errors = sample_errors(scaled, sample, model)
@@ -77,15 +79,20 @@ def test_errors_of_known_size(perfect, sample, model):
     assert errors["landmark_box_nme"] == pytest.approx(5.0 / np.sqrt(size.prod()))
     eyes = np.linalg.norm(sample.landmarks[36] - sample.landmarks[45])
     assert errors["landmark_nme"] == pytest.approx(5.0 / eyes)
-    ratio = errors["landmark_46_px_of_240"] / errors["landmark_px_of_240"]
-    assert ratio == pytest.approx(1.0)
+    box = crop_box(sample.landmarks)
+    assert errors["landmark_px_of_240"] == pytest.approx(5.0 * 240 / (box[2] - box[0]))
+    assert errors["landmark_46_px_of_240"] == pytest.approx(errors["landmark_px_of_240"])
+    jaw = perfect.landmarks_68 + np.where(np.arange(68)[:, None] < 17, 9.0, 0.0)  # not of the 46
+    errors = sample_errors(dataclasses.replace(perfect, landmarks_68=jaw), sample, model)
+    assert errors["landmark_46_px_of_240"] == pytest.approx(0.0, abs=1e-6)
+    assert errors["landmark_px_of_240"] > 1
 
 
 def test_a_bump_is_measured(perfect, sample, model):
     """Of every second vertex of the face, 2 mm forwards."""
     moved = perfect.vertices.copy()
     moved[::2] += 2.0 * perfect.rotation[2]  # towards the camera
-    bumpy = dataclasses.replace(perfect, mesh=moved, vertices=moved)
+    bumpy = dataclasses.replace(perfect, vertices=moved)
     errors = sample_errors(bumpy, sample, model)
     assert errors["per_vertex_mm"] == pytest.approx(1.0, abs=0.05)  # either half, from the middle
     assert 0.5 < errors["hausdorff_mm"] < 2.0
@@ -108,11 +115,12 @@ def test_a_neutral_scan_is_compared_with_the_neutral_face(perfect, sample, model
     neutral = faces.vertices(identity)
     shown = faces.vertices(identity, 2 * random.standard_normal(faces.expression.shape[-1]))
     found = dataclasses.replace(
-        perfect, mesh=shown, code={"identity": identity, "expression": np.ones(64)}
+        perfect, vertices=shown, code={"identity": identity, "expression": np.ones(64)}
     )
     face = model.compared > 0.5
     marks = neutral[model.landmarks]
-    scan = Scan(neutral[face], None, marks[list(RIGID_LANDMARKS)], marks[30], neutral=True)
+    rigid = marks[list(RIGID_LANDMARKS)]
+    scan = Scan(neutral[face], None, rigid, marks[30], radius=95.0, neutral=True)
     told = sample_errors(found, Sample("now", sample.image, scan=scan), model)
     assert told["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-3)
     posed = dataclasses.replace(scan, neutral=False)
@@ -130,20 +138,26 @@ def test_a_jaw_of_points_on_the_skin(perfect, sample, model):
 
 
 def test_the_refined_surface_is_measured(perfect, sample, model):
-    """The face 2 mm nearer, and larger, as its details."""
-    shift = 2.0 * perfect.rotation[2]
+    """A bumpy face whose details are the true one's, 2 mm nearer and larger."""
+    bumps = np.where(np.arange(len(perfect.vertices))[:, None] % 2, 4.0, 0.0) * perfect.rotation[2]
+    shift, skin = 2.0 * perfect.rotation[2], (model.compared > 0.5)[perfect.triangles].all(axis=1)
     detail = RefinedSurface(
-        perfect.mesh, 1.02 * perfect.mesh + shift, perfect.triangles, perfect.albedo,
+        perfect.vertices, 1.02 * perfect.vertices + shift, perfect.triangles[skin], perfect.albedo,
         np.array([0.2, 0.1]), np.zeros(2),
     )  # fmt: skip
-    errors = sample_errors(dataclasses.replace(perfect, detail=detail), sample, model)
-    assert errors["photometric"] == 0.1
+    bumpy = dataclasses.replace(perfect, vertices=perfect.vertices + bumps)
+    errors = sample_errors(dataclasses.replace(bumpy, detail=detail), sample, model)
+    told = {name: errors[name] for name in errors if "photometric" in name}
+    assert told == {"photometric": 0.25, "grid_photometric": 0.2, "refined_photometric": 0.1}
     assert errors["depth_mm"] > 0.1
+    assert sample_errors(bumpy, sample, model)["scan_to_mesh_mm"] > 0.2
     assert errors["scan_to_mesh_mm"] == pytest.approx(0.0, abs=1e-2)  # size and place do not count
+    assert errors["point_to_plane_mm"] == pytest.approx(0.0, abs=1e-2)
 
 
 def test_the_face_that_is_meant(perfect):
-    away = dataclasses.replace(perfect, landmarks_68=perfect.landmarks_68 + 100.0)
+    away = dataclasses.replace(perfect, landmarks_68=perfect.landmarks_68 + 200.0)
     assert nearest_face([away, perfect], perfect.landmarks_68) is perfect
     assert nearest_face([away, perfect], None) is away  # the largest comes first
     assert nearest_face([], perfect.landmarks_68) is None
+    assert nearest_face([away], perfect.landmarks_68) is None  # that of a bystander

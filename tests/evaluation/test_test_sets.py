@@ -62,6 +62,11 @@ def test_folders_of_photos_and_scans(tmp_path):
     np.savetxt(tmp_path / "ada/landmarks.txt", MARKS)
     opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path), unit=2.0), 0)
     assert opened.names == ["ada/1.png", "ada/2.png"]
+    a_picture(tmp_path / "ada/scan.png")  # the colours of the scan
+    a_picture(tmp_path / "ada/skin.png")
+    (tmp_path / "ada/scan.mtl").write_text("newmtl skin\nmap_Kd skin.png\n")
+    opened = open_test_set(EvaluationSet(kind="scans", path=str(tmp_path), unit=2.0), 0)
+    assert opened.names == ["ada/1.png", "ada/2.png"]
     scan = opened.read("ada/2.png").scan
     np.testing.assert_allclose(np.linalg.norm(scan.vertices, axis=1), 160.0, rtol=1e-5)
     np.testing.assert_allclose(scan.landmarks, 2 * MARKS)
@@ -120,8 +125,20 @@ def test_facewarehouse(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(scan.vertices, axis=1), 40.0, rtol=1e-5)
 
 
+def a_painted_ply(ball: trimesh.Trimesh) -> bytes:
+    """With texture coordinates at the corners of the faces."""
+    head = ["ply", "format binary_little_endian 1.0", f"element vertex {len(ball.vertices)}"]
+    head += [f"property float {axis}" for axis in "xyz"]
+    head += [f"element face {len(ball.faces)}", "property list uchar int vertex_indices"]
+    head += ["property list uchar float texcoord", "end_header", ""]
+    faces = np.empty(len(ball.faces), "u1, (3,)<i4, u1, (6,)<f4")
+    faces["f0"], faces["f1"], faces["f2"] = 3, ball.faces, 6
+    faces["f3"] = np.random.default_rng(0).random((len(faces), 6))
+    return "\n".join(head).encode() + ball.vertices.astype("<f4").tobytes() + faces.tobytes()
+
+
 def test_textures_and_soups_of_triangles_leave_vertices_as_they_are(tmp_path):
-    """Vertices of an .obj keep their numbers; an .stl has no vertex twice."""
+    """Vertices of an .obj or a .ply keep their numbers; an .stl has no vertex twice."""
     ball = trimesh.creation.icosphere(1, 80.0)
     a_picture(tmp_path / "ada/1.png")
     np.savetxt(tmp_path / "ada/landmarks.txt", MARKS)
@@ -134,6 +151,11 @@ def test_textures_and_soups_of_triangles_leave_vertices_as_they_are(tmp_path):
     scan = opened.read("ada/1.png").scan
     np.testing.assert_allclose(scan.vertices[: len(ball.vertices)], ball.vertices, atol=1e-5)
     (tmp_path / "ada/scan.obj").unlink()
+    (tmp_path / "ada/scan.ply").write_bytes(a_painted_ply(ball))
+    scan = opened.read("ada/1.png").scan
+    np.testing.assert_allclose(scan.vertices, ball.vertices, atol=1e-4)
+    np.testing.assert_array_equal(scan.triangles, ball.faces)
+    (tmp_path / "ada/scan.ply").unlink()
     ball.export(tmp_path / "ada/scan.stl")
     scan = opened.read("ada/1.png").scan
     assert len(scan.vertices) == len(ball.vertices)

@@ -24,7 +24,7 @@ from tfface.metrics import (
     scan_to_mesh,
     symmetric_point_to_plane,
 )
-from tfface.metrics.geometric import RIGID_LANDMARKS
+from tfface.metrics.geometric import NOSE_TIP, RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
 from tfface.reconstruction import FaceReconstruction
 from tfface.visualization.drawing import draw
@@ -50,6 +50,8 @@ TITLES = {
     "landmark_box_nme_yaw_60_90": "60 to 90",
     "landmark_box_nme_yaw_balanced": "balanced",
     "photometric": "photometric, RGB distance",
+    "grid_photometric": "of the even grid",
+    "refined_photometric": "with wrinkles",
 }
 YAW = "yaw"  # degrees, of the picture: no error, but errors are grouped by it
 PAPER_SIDE = 240.0  # px of a crop, the papers' unit
@@ -60,17 +62,22 @@ Errors = dict[str, float]
 def nearest_face(
     faces: Sequence[FaceReconstruction], landmarks: np.ndarray | None
 ) -> FaceReconstruction | None:
-    """The face that is meant: the one at the known landmarks, else the largest."""
+    """The face that is meant: the largest, or one within half a crop of the known landmarks."""
     if landmarks is None or not faces:
         return faces[0] if faces else None
-    return min(faces, key=lambda f: np.linalg.norm(f.landmarks_68 - landmarks, axis=-1).mean())
+    away = [np.linalg.norm(face.landmarks_68 - landmarks, axis=-1).mean() for face in faces]
+    box = crop_box(landmarks)
+    nearest = int(np.argmin(away))
+    return faces[nearest] if away[nearest] < (box[2] - box[0]) / 2 else None
 
 
 def sample_errors(face: FaceReconstruction, sample: Sample, model: ExportedModel) -> Errors:
     """All errors that can be told; see `tfface.metrics` for their protocols.
 
-    With `--refine detail` it is the refined surface that is compared with scans and depth. Relief
-    of CoarseNet and FineNet is not measured here.
+    The colours of the mesh are compared at the size of the crops that the system sees. With
+    `--refine detail` it is the refined surface that is compared with scans, but for neutral ones,
+    and with depth; its grid's colours have columns of their own, before and after. Relief of
+    CoarseNet and FineNet is not measured here.
 
     Args:
         face: What was found.
@@ -89,12 +96,16 @@ def sample_errors(face: FaceReconstruction, sample: Sample, model: ExportedModel
         errors[YAW] = sample.yaw
     errors["photometric"] = face.photometric_error
     if isinstance(face.detail, RefinedSurface):
-        errors["photometric"] = float(face.detail.photometric[1])
+        before, after = map(float, face.detail.photometric)
+        errors |= {"grid_photometric": before, "refined_photometric": after}
     return errors
 
 
 def _scan_errors(face: FaceReconstruction, scan: Scan, model: ExportedModel) -> Errors:
-    """NoW's and Genova's measures."""
+    """NoW's measure, of its disc, and Genova's, around the tip of the nose.
+
+    NoW's published figures pool the distances of all pictures; a table here has means of pictures.
+    """
     surface = _surface(face, model, scan.neutral)
     initial = scan.alignment(surface.vertices[model.landmarks[list(RIGID_LANDMARKS)]])
     mesh = surface.vertices, surface.triangles
@@ -103,24 +114,27 @@ def _scan_errors(face: FaceReconstruction, scan: Scan, model: ExportedModel) -> 
     )
     errors = {"scan_to_mesh_mm": found.mean, "scan_to_mesh_median_mm": found.median}
     if scan.triangles is not None:
+        tip = found.alignment.apply(surface.vertices[model.landmarks[NOSE_TIP]])
+        nearest = np.linalg.norm(scan.vertices - tip, axis=1).argmin()
         errors["point_to_plane_mm"] = symmetric_point_to_plane(
-            (scan.vertices, scan.triangles), mesh, nose_tip=scan.centre,
-            initial=found.alignment, radius=scan.radius, part=surface.skin,
+            (scan.vertices, scan.triangles), mesh, nose_tip=scan.vertices[nearest],
+            initial=found.alignment, part=surface.skin,
         ).mean  # fmt: skip
     return errors
 
 
 def _true_errors(face: FaceReconstruction, truth: PosedFace, model: ExportedModel) -> Errors:
     """MoFA's, InverseFaceNet's and Richardson's measures; the first two of the default face model,
-    the vertices of whose coarse level are the first of the fine one."""
+    the vertices of whose coarse level are the first of the fine one. Depth counts where both faces
+    are seen."""
     errors: Errors = {}
-    count, inside = len(face.mesh), model.compared > 0.5
+    count, inside = len(face.vertices), model.compared > 0.5
     levels = (load_default_face_model(detail).triangles for detail in ("coarse", "fine"))
     if any(np.array_equal(face.triangles, triangles) for triangles in levels):
         true = truth.vertices[:count]
-        pair = face.mesh @ face.rotation.T, true @ truth.rotation.T
+        pair = face.vertices @ face.rotation.T, true @ truth.rotation.T
         errors["per_vertex_mm"] = float(per_vertex_error(*(p[inside] for p in pair)).mean())
-        aligned = fit_similarity(face.mesh[inside], true[inside]).apply(face.mesh)
+        aligned = fit_similarity(face.vertices[inside], true[inside]).apply(face.vertices)
         part = _within(face.triangles, inside)
         errors["hausdorff_mm"] = hausdorff_distance((aligned, part), (true, part))
     height, width = face.image.shape[:2]
@@ -146,11 +160,11 @@ def _surface(face: FaceReconstruction, model: ExportedModel, neutral: bool) -> _
         parts = {name: part[None] for name, part in face.code.items() if name != "expression"}
         return _Surface(model.decode(parts)["vertices"][0], triangles, skin)
     if not isinstance(face.detail, RefinedSurface):
-        return _Surface(face.mesh, triangles, skin)
+        return _Surface(face.vertices, triangles, skin)
     # The refined skin takes the place of the model's.
-    count, refined = len(face.mesh), face.detail
+    count, refined = len(face.vertices), face.detail
     return _Surface(
-        np.concatenate([face.mesh, refined.vertices]),
+        np.concatenate([face.vertices, refined.vertices]),
         np.concatenate([triangles[~skin[triangles].all(axis=1)], count + refined.triangles]),
         np.repeat([False, True], [count, len(refined.vertices)]),
     )

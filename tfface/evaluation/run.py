@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
+from typing import NamedTuple
 
 import numpy as np
 import yaml
@@ -23,8 +23,6 @@ from tfface.evaluation.test_sets import OpenTestSet, open_test_set
 from tfface.files import write_text
 
 CONFIGURATION, MODELS = "configuration.yaml", "models.json"
-# What damaged files of a test set bring about; PhotoError and ConfigError are ValueErrors.
-UNREADABLE = (ValueError, LookupError, OSError, ParseError)
 _TOGETHER = 4  # pictures of one task
 
 Measured = dict[str, Errors]  # picture -> errors; none where no face was found
@@ -32,10 +30,23 @@ Found = dict[str, dict[str, Measured]]  # set -> system
 _Task = tuple[str, str, Sequence[str]]  # set, system, pictures
 
 
-def evaluate(config: EvaluationConfig) -> Found:
+class Evaluation(NamedTuple):
+    """What `evaluate` measured.
+
+    Attributes:
+        found: The errors of each picture.
+        failed: How many measurements came to nothing, as their data are damaged.
+    """
+
+    found: Found
+    failed: int
+
+
+def evaluate(config: EvaluationConfig) -> Evaluation:
     """Measures all systems on all sets.
 
-    The errors of each picture are added to `OUTPUT/errors/SET/SYSTEM.jsonl` as they are found.
+    The errors of each picture are added to `OUTPUT/errors/SET/SYSTEM.jsonl` as they are found. A
+    picture that cannot be read or measured is told on stderr, and tried again by the next call.
 
     Raises:
         ConfigError: something that is named is not there, or OUTPUT holds another evaluation, or
@@ -57,15 +68,21 @@ def evaluate(config: EvaluationConfig) -> Found:
             left = [name for name in names[test_set] if name not in done]
             parts = range(0, len(left), _TOGETHER)
             tasks += [(test_set, system, left[i : i + _TOGETHER]) for i in parts]
+    failed = 0
     with tqdm(total=sum(len(task[2]) for task in tasks), unit="picture") as progress:
-        for (test_set, system, _), measured in _work(config, tasks):
+        for (test_set, system, pictures), measured in _work(config, tasks):
             found[test_set][system] |= measured
             _append(_file(output, test_set, system), measured)
-            progress.update(len(measured))
-    return {
-        test_set: {s: {n: done[n] for n in names[test_set]} for s, done in systems.items()}
+            failed += len(pictures) - len(measured)
+            progress.update(len(pictures))
+    asked = {
+        test_set: {
+            system: {name: done[name] for name in names[test_set] if name in done}
+            for system, done in systems.items()
+        }
         for test_set, systems in found.items()
     }
+    return Evaluation(asked, failed)
 
 
 def _claim(output: Path, config: EvaluationConfig, models: dict[str, str]) -> None:
@@ -111,21 +128,20 @@ def _work(config: EvaluationConfig, tasks: Sequence[_Task]) -> Iterator[tuple[_T
 
 
 def _measure(text: str, task: _Task) -> Measured:
-    """Of some pictures, in whichever process. What cannot be read is told, and is as though no face
-    had been found."""
+    """Of some pictures, in whichever process; those that fail are left out, and told."""
     test_set, name, pictures = task
     samples, system = _test_set(text, test_set), _system(text, name)
     measured: Measured = {}
     for picture in pictures:
-        measured[picture] = {}
         try:
             sample = samples.read(picture)
-        except UNREADABLE as error:
-            print(f"tfface.evaluate: {test_set}: {picture}: {error}", file=sys.stderr)
-            continue
-        face = nearest_face(system(sample.image, picture), sample.landmarks)
-        if face is not None:
-            measured[picture] = sample_errors(face, sample, system.model)
+            face = nearest_face(system(sample.image, picture), sample.landmarks)
+            errors = sample_errors(face, sample, system.model) if face is not None else {}
+        except Exception as error:  # readers of damaged files raise what they like
+            what = f"{test_set}: {picture}: {name}: {type(error).__name__}: {error}"
+            print(f"tfface.evaluate: {what}", file=sys.stderr)
+        else:
+            measured[picture] = errors
     return measured
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfface.metrics import fit_similarity
-from tfface.metrics.geometric import NOSE_RADIUS, Similarity
+from tfface.metrics.geometric import Similarity
 from tfface.visualization.posed_face import PosedFace
 
 
@@ -19,7 +19,7 @@ class Scan:
         vertices: `(P, 3)` mm.
         triangles: `(S, 3)`; None of a cloud of points.
         landmarks: `(7, 3)` mm, those of `RIGID_LANDMARKS`.
-        centre: `(3,)` mm, of the ball whose points count.
+        centre: `(3,)` mm, of the ball whose points count in NoW's measure.
         radius: mm, of it.
         neutral: Of a face without expression, whatever the picture shows.
     """
@@ -28,7 +28,7 @@ class Scan:
     triangles: np.ndarray | None
     landmarks: np.ndarray
     centre: np.ndarray
-    radius: float = NOSE_RADIUS
+    radius: float
     neutral: bool = False
 
     def alignment(self, landmarks: np.ndarray) -> Similarity:

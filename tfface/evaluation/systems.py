@@ -22,7 +22,7 @@ class System:
 
     Attributes:
         reconstructor: Does it.
-        digest: Of the model's files.
+        digest: Of the model's files, and of this version of tfface.
         refine: See `Reconstructor`.
     """
 
@@ -67,7 +67,7 @@ def open_system(name: str, settings: EvaluatedSystem) -> System:
 
 
 def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(tfface.__version__.encode())
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(file.relative_to(folder).as_posix().encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -23,7 +23,7 @@ from tfface.data.photos import IMAGE_EXTENSIONS, read_photo
 from tfface.data.synthetic_rendering import FacePainter
 from tfface.evaluation.samples import Sample, Scan
 from tfface.layers.face_decoder import FaceDecoder
-from tfface.metrics.geometric import NOSE_TIP, RIGID_LANDMARKS
+from tfface.metrics.geometric import RIGID_LANDMARKS
 from tfface.morphable.default import load_default_face_model
 from tfface.rendering.rotations import rotation_matrix
 from tfface.systems.code_regressor import compared_vertices
@@ -79,6 +79,17 @@ def _photos(root: Path) -> list[str]:
         for path in root.rglob("*")
         if path.suffix.lower() in IMAGE_EXTENSIONS and not path.name.startswith(".")
     )
+
+
+def _photos_without_textures(root: Path) -> list[str]:
+    """Photos; the colours of a scan lie beside it as pictures, too."""
+    textures = set()
+    for scan in (path for path in root.rglob("*") if path.suffix.lower() in _SCANS):
+        textures |= {scan.with_suffix(ending) for ending in IMAGE_EXTENSIONS}
+    for file in root.rglob("*.mtl"):
+        lines = [line.split() for line in file.read_text(errors="replace").splitlines()]
+        textures |= {file.parent / words[-1] for words in lines if words[:1] == ["map_Kd"]}
+    return [name for name in _photos(root) if root / name not in textures]
 
 
 def _read_photo(root: Path, name: str, settings: EvaluationSet) -> Sample:
@@ -145,7 +156,7 @@ _READERS: Mapping[
     str, tuple[Callable[[Path], list[str]], Callable[[Path, str, EvaluationSet], Sample]]
 ] = {
     "photos": (_photos, _read_photo),
-    "scans": (_photos, _read_scanned),
+    "scans": (_photos_without_textures, _read_scanned),
     "now": (_now, _read_now),
     "aflw2000": (_photos, _read_aflw),
     "facewarehouse": (_facewarehouse, _read_facewarehouse),
@@ -182,7 +193,10 @@ def _read_scan(mesh: Path, points: Path, settings: EvaluationSet) -> Scan:
 
 def _load_mesh(path: Path, settings: EvaluationSet) -> tuple[np.ndarray, np.ndarray | None]:
     """Vertices in mm, and triangles, if it is more than a cloud of points."""
-    mesh = trimesh.load(path, process=False, maintain_order=True)  # textures do not split vertices
+    # So that textures do not split vertices.
+    ply = path.suffix.lower() == ".ply"
+    own: dict[str, Any] = {"fix_texture": False} if ply else {"maintain_order": True}
+    mesh = trimesh.load(path, process=False, **own)
     if path.suffix.lower() == ".stl" and isinstance(mesh, trimesh.Trimesh):
         mesh.merge_vertices()  # which it has one of for each corner
     if not isinstance(mesh, (trimesh.Trimesh, trimesh.PointCloud)):
@@ -232,12 +246,8 @@ def _draw(artist: _Artist, seed: int, name: str) -> Sample:
     face = scanned > 0.5
     triangles = model.triangles[face[model.triangles].all(axis=1)]
     marks = truth.vertices[model.landmarks]
-    scan = Scan(
-        truth.vertices[face],
-        (np.cumsum(face) - 1)[triangles],
-        marks[list(RIGID_LANDMARKS)],
-        marks[NOSE_TIP],
-    )
+    numbers = np.cumsum(face) - 1
+    scan = _scan(truth.vertices[face], numbers[triangles], marks[list(RIGID_LANDMARKS)])
     landmarks = painted["landmarks"][0].numpy() + MARGIN
     return Sample(name, image, landmarks, scan=scan, truth=truth)
 

@@ -12,7 +12,7 @@ from tfface.metrics.closest_points import MeshDistance
 
 RIGID_LANDMARKS = (36, 39, 42, 45, 33, 48, 54)  # eye corners, nose base, mouth corners
 NOSE_TIP = 30
-NOSE_RADIUS = 95.0  # mm, NoW's choice
+NOSE_RADIUS = 95.0  # mm, Genova's choice
 _TOGETHER = 64  # points that are looked up together
 
 

@@ -32,8 +32,9 @@ from tfface.layers.face_decoder import FaceDecoder
 from tfface.morphable.model import MorphableModel
 from tfface.reconstructor import Reconstructor
 
-# Section 9.1's; the weight of landmarks is not told there, and is kept in proportion.
-PAPER_WEIGHTS = EnergyWeights(0.44, 0.55, 0.01, 0.11, 0.01)
+# Section 9.1's, where the photometric term is not halved; that of landmarks is not told there, and
+# is kept in proportion.
+PAPER_WEIGHTS = EnergyWeights(0.88, 1.1, 0.01, 0.11, 0.01)
 SAMPLES = (500, 2000, 5000, None)  # compared vertices; None: all
 # Rates of descents; the best one counts.
 RATES = {"gradient_descent": (1e-4, 1e-3, 1e-2), "adam": (0.01, 0.03, 0.1)}
@@ -219,7 +220,13 @@ class _Descent:
 
 
 def measure_times(model: ExportedModel, fit: Fitting) -> Rows:
-    """Five steps on one face and their parts, beside passes of encoders, in milliseconds."""
+    """Five steps on one face and their parts, beside passes of an encoder, in milliseconds.
+
+    The vertices that are compared, the skin of the face, are less than half of the head's; with all
+    it is the Jacobian that takes longer, as the others have no weight.
+    """
+    face = fit.energy.face
+    every = GaussNewton(FaceEnergy(face, vertices=np.arange(len(face.mean))))
     code, pictures = fit.join(regressed(model, fit.faces.crops[:1])), fit.pictures(0)
     seen = pictures.images, pictures.landmarks, pictures.confidence
     energy, gradient, hessian, shares = fit.descent.linearize(code, *seen)
@@ -228,13 +235,15 @@ def measure_times(model: ExportedModel, fit: Fitting) -> Rows:
     encoder = tf.function(lambda images: network(images, training=False))
     timed = {
         "five_steps": lambda: fit.descent(code, pictures),
+        "five_steps_every_vertex": lambda: every(code, pictures),
         "linearisation": lambda: fit.descent.linearize(code, *seen),
         "solution": lambda: fit.descent.solve(gradient, hessian, damping),
         "value": lambda: fit.descent.values(code, shares, *seen),
         "alexnet_pass": lambda: encoder(pictures.images),
     }
     rows = {name: {"ms": 1000 * _seconds(call)} for name, call in timed.items()}
-    rows["five_steps"]["alexnet_passes"] = rows["five_steps"]["ms"] / rows["alexnet_pass"]["ms"]
+    for name in ("five_steps", "five_steps_every_vertex"):
+        rows[name]["alexnet_passes"] = rows[name]["ms"] / rows["alexnet_pass"]["ms"]
     return rows
 
 

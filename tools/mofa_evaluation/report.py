@@ -37,6 +37,9 @@ TITLES = {
 }
 # Rows and columns of the tables of section 9.
 FITS = {
+    "fits": "drawn faces, with their true landmarks",
+    "vertices": "vertices compared",
+    "refinement": "held-out photos",
     "mofa": "MoFA",
     "mean": "mean face, lit",
     "mofa_opt": "Opt, from MoFA",
@@ -58,6 +61,7 @@ FITS = {
     "adam": "Adam, to the same energy",
     "share_not_reached": "share of faces whose energy was not reached",
     "five_steps": "five steps",
+    "five_steps_every_vertex": "five steps, with all vertices of the head",
     "alexnet_pass": "a pass of AlexNet",
     "alexnet_passes": "passes of AlexNet",
 }
@@ -110,7 +114,7 @@ class Report:
         for line in self.skipped:
             lines.append(f"| skipped: {line} |" + " |" * (len(METHODS) + 2))
         parts = ["\n".join(lines)]
-        parts += [markdown(name, rows, FITS) for name, rows in self.tables.items()]
+        parts += [markdown(FITS.get(name, name), rows, FITS) for name, rows in self.tables.items()]
         return "\n\n".join(parts)
 
     def write(self, folder: Path) -> None:
