@@ -45,7 +45,8 @@ lint: venv
 test-quick: venv
 	$(RUN) -m pytest $(PARALLEL) -m "not slow"
 
-# In two parts: TensorFlow keeps some of every training, and new processes begin with none.
+# In three parts: TensorFlow keeps some of every training, and new processes begin with none.
 test: lint
-	$(RUN) -m pytest $(PARALLEL) tests/systems tests/tools
+	$(RUN) -m pytest $(PARALLEL) tests/systems
+	$(RUN) -m pytest $(PARALLEL) tests/tools
 	$(RUN) -m pytest $(PARALLEL) tests --ignore=tests/systems --ignore=tests/tools

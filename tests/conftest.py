@@ -18,9 +18,6 @@ tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfigu
 # Tests run in several processes: one thread each keeps them out of each other's way.
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(2)
-# Optimising a graph that runs once or twice takes a fifth of the time of a training here. Processes
-# that tests start, of the command lines and of exported models, do optimise theirs.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
