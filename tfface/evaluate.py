@@ -10,8 +10,10 @@ to `output`:
     worst.html, worst/   the worst results of each system, with pictures
     errors/              what a call that was stopped goes on from
     configuration.yaml   what was asked; systems and sets can be added later
+    models.json          digests of the models
 
-A call reports what it asks for. After a model has changed, choose another `output`.
+A call reports what it asks for. One with models that have changed is refused: choose another
+`output`.
 
 Exit status: 0 when all is measured; 2 with one line on stderr for a mistake in the configuration or
 the output folder, or with one for each picture that could not be read or measured, which the report

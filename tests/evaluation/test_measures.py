@@ -69,7 +69,6 @@ def test_errors_of_known_size(perfect, sample, model):
     """Larger by a tenth and shifted: size and place do not count, depth and landmarks do."""
     scaled = dataclasses.replace(
         perfect, vertices=1.1 * perfect.vertices + 5.0,
-        landmarks_68_3d=1.1 * perfect.landmarks_68_3d + 5.0,
         landmarks_68=perfect.landmarks_68 + [3.0, 4.0],
     )  # fmt: skip
     errors = sample_errors(scaled, sample, model)
